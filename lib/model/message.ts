@@ -35,10 +35,10 @@ export type Delivery = {
 
 /** Persistent unless its sender said otherwise. @see ActiveMQ: STOMP, `persistent` */
 export function isPersistent(headers: Headers): boolean {
-  return headers['persistent'] !== 'false';
+  return headers.persistent !== 'false';
 }
 
 /** When the message expires, in milliseconds since the epoch; 0 if never. @see JMS 3.1 §3.4.9 */
 export function expiryOf(headers: Headers): number {
-  return Number(headers['expires'] ?? 0);
+  return Number(headers.expires ?? 0);
 }

@@ -1,0 +1,98 @@
+import type { Message } from '../model/message.ts';
+import { decodeBatch } from '../shard/batch.ts';
+import type { Lookup, Needs } from '../shard/draft.ts';
+import { decodePage, type Reference } from '../shard/reference.ts';
+import type { Broker } from './parts.ts';
+
+type Page = readonly Reference[];
+type Batch = readonly Message[];
+type Held = { readonly page?: Page; readonly batch?: Batch; readonly bytes: number };
+
+/** Pages and batches that were read or written lately. They never change, so that a copy is as good as the item. */
+export class BodyCache {
+  readonly #held = new Map<string, Held>();
+  readonly #capacity: number;
+  #bytes = 0;
+
+  /** @param capacity what it may hold, in octets */
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  get(shard: string, key: string): Held | undefined {
+    return this.#held.get(`${shard} ${key}`);
+  }
+
+  put(shard: string, key: string, held: Held): void {
+    const id = `${shard} ${key}`;
+    if (this.#held.has(id)) return;
+    this.#held.set(id, held);
+    this.#bytes += held.bytes;
+    for (const [oldest, { bytes }] of this.#held) {
+      if (this.#bytes <= this.#capacity) break;
+      this.#held.delete(oldest);
+      this.#bytes -= bytes;
+    }
+  }
+
+  drop(shard: string, keys: readonly string[]): void {
+    for (const key of keys) {
+      const id = `${shard} ${key}`;
+      this.#bytes -= this.#held.get(id)?.bytes ?? 0;
+      this.#held.delete(id);
+    }
+  }
+}
+
+/** What one decision has read: what is found stays found until it is made, whatever the cache forgets. */
+export class Reading {
+  readonly #broker: Broker;
+  readonly #shard: string;
+  readonly #pages = new Map<string, Page | null>();
+  readonly #batches = new Map<string, Batch | null>();
+  readonly lookup: Lookup;
+
+  constructor(broker: Broker, shard: string) {
+    this.#broker = broker;
+    this.#shard = shard;
+    this.lookup = {
+      page: (key) => this.#pages.get(key) ?? broker.bodies.get(shard, key)?.page ?? this.#missing(this.#pages, key),
+      batch: (key) =>
+        this.#batches.get(key) ?? broker.bodies.get(shard, key)?.batch ?? this.#missing(this.#batches, key),
+    };
+  }
+
+  #missing(read: ReadonlyMap<string, unknown>, key: string): null | undefined {
+    return read.has(key) ? null : undefined;
+  }
+
+  /** Reads what a decision asks for. */
+  async fetch(needs: Needs): Promise<void> {
+    const found = await this.#broker.store.getBlobs(this.#shard, [...needs.pages, ...needs.batches]);
+    for (const key of needs.pages) {
+      const bytes = found.get(key);
+      const page = bytes ? decodePage(key, bytes) : null;
+      this.#pages.set(key, page);
+      if (bytes && page) this.#broker.bodies.put(this.#shard, key, { page, bytes: bytes.byteLength });
+    }
+    for (const key of needs.batches) {
+      const bytes = found.get(key);
+      const batch = bytes ? decodeBatch(key, bytes) : null;
+      this.#batches.set(key, batch);
+      if (bytes && batch) this.#broker.bodies.put(this.#shard, key, { batch, bytes: bytes.byteLength });
+    }
+  }
+
+  /** Repeats a decision until it has what it needs. */
+  async decide<D extends { readonly kind: string }>(decision: (lookup: Lookup) => D | Needs): Promise<D> {
+    for (;;) {
+      const decided = decision(this.lookup);
+      if (!isNeeds(decided)) return decided;
+      await this.fetch(decided);
+    }
+  }
+}
+
+function isNeeds(value: { readonly kind: string }): value is Needs {
+  return value.kind === 'needs';
+}

@@ -1,0 +1,64 @@
+import { BrokerError } from '../model/errors.ts';
+import { leaseFrom } from '../shard/lease.ts';
+import { encodeState } from '../shard/state.ts';
+import type { Settled } from '../shard/turn.ts';
+import type { Commit, CommitOutcome, Head } from '../store/port.ts';
+import { backOff } from './inbox.ts';
+import type { Broker } from './parts.ts';
+
+export type Committed = {
+  /** The next turn's read. Its lease tells whether this invocation is still the master. */
+  readonly head: Head;
+  readonly wasRung: boolean;
+};
+
+/**
+ * Writes a turn. With `mayRelease` the lease is given up unless somebody rang, in which case it is kept.
+ * @returns undefined if the lease is another's: nothing was written, and there is nothing left to do
+ */
+export async function commitTurn(
+  broker: Broker,
+  head: Head,
+  nonce: string,
+  settled: Settled,
+  absorbed: number,
+  mayRelease: boolean,
+): Promise<Committed | undefined> {
+  const { clock, limits } = broker;
+  const expiresAt = Math.floor((clock.now() + limits.retentionMs) / 1000);
+  const commit: Commit = {
+    nonce,
+    state: encodeState(settled.state),
+    absorbed,
+    lease: undefined,
+    rings: head.rings,
+    blobs: settled.pages.map((page) => ({ ...page, expiresAt })),
+    wake: settled.wake,
+    discard: settled.discard,
+  };
+  const keep = () => ({ ...commit, lease: leaseFrom(nonce, clock.now(), limits) });
+  const first = await commitSurely(broker, head, mayRelease ? commit : keep());
+  const outcome = first.kind === 'rung' ? await commitSurely(broker, head, keep()) : first;
+  if (outcome.kind !== 'committed') return undefined;
+  broker.bodies.drop(head.shard, settled.discard);
+  return { head: outcome.head, wasRung: first.kind === 'rung' || !mayRelease };
+}
+
+/** Repeats a commit whose outcome is unknown: a refusal may then be that of our own earlier write. */
+async function commitSurely(broker: Broker, head: Head, commit: Commit): Promise<CommitOutcome> {
+  for (let tries = 0; ; tries++) {
+    try {
+      const outcome = await broker.store.commit(head.shard, commit);
+      const isOurs = tries > 0 && outcome.kind === 'lost' && isState(outcome.head, commit.state);
+      return isOurs && outcome.head ? { kind: 'committed', head: outcome.head } : outcome;
+    } catch (error) {
+      if (!(error instanceof BrokerError) || !error.retryable || error.code === 'NOT_MASTER') throw error;
+      if (broker.clock.now() > (head.lease?.until ?? 0)) throw error;
+      await backOff(broker, tries);
+    }
+  }
+}
+
+function isState(head: Head | undefined, state: Uint8Array): boolean {
+  return head?.state !== undefined && Buffer.compare(head.state, state) === 0;
+}

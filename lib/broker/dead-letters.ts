@@ -1,0 +1,49 @@
+import { deadLetterQueueOf } from '../model/destination.ts';
+import type { Headers } from '../model/message.ts';
+import { encodeBatch } from '../shard/batch.ts';
+import type { DeadLetter } from '../shard/plan.ts';
+import { append } from './inbox.ts';
+import { lead } from './lead.ts';
+import type { Broker } from './parts.ts';
+import { recordQueue } from './queues.ts';
+import { queueOf, shardOf } from './shards.ts';
+
+/**
+ * Forwards messages to the queue's dead-letter queue, before the commit that gives them up. Each is known there by
+ * the number it had here, so that a master who repeats this adds nothing.
+ */
+export async function forwardDeadLetters(
+  broker: Broker,
+  shard: string,
+  deadLetters: readonly DeadLetter[],
+): Promise<void> {
+  if (deadLetters.length === 0) return;
+  const { clock, limits, random } = broker;
+  const queue = queueOf(shard);
+  const target = deadLetterQueueOf(queue);
+  const key = random.id();
+  const now = clock.now();
+  const messages = deadLetters.map((letter) => ({ ...letter.message, headers: explain(letter, queue) }));
+  const blob = {
+    key,
+    bytes: encodeBatch(messages, now),
+    expiresAt: Math.floor((now + limits.retentionMs) / 1000),
+  };
+  const numbers = deadLetters.map((letter) => letter.sequence);
+  const request = { kind: 'forward', key, source: queue, numbers, born: Math.floor(now / 1000) } as const;
+  await recordQueue(broker, target);
+  const { mastership } = await append(broker, shardOf(target), [{ id: key, request }], { blobs: [blob], ring: true });
+  if (mastership) broker.defer(() => lead(broker, mastership));
+}
+
+/** Why the message lies in the dead-letter queue. An expiry does not follow it there. */
+function explain(letter: DeadLetter, queue: string): Headers {
+  const { expires: _expires, ...headers } = letter.message.headers;
+  return {
+    ...headers,
+    'original-destination': `/queue/${queue}`,
+    'original-message-id': `${letter.key}-${letter.index}`,
+    'delivery-count': String(letter.failures),
+    'dead-letter-reason': 'deliveries exhausted',
+  };
+}

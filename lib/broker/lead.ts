@@ -1,0 +1,165 @@
+import type { Delivery } from '../model/message.ts';
+import type { PushOutcome } from '../shard/conclude.ts';
+import type { Context } from '../shard/draft.ts';
+import { leaseFrom } from '../shard/lease.ts';
+import type { PlannedDelivery, PlannedMessage } from '../shard/plan.ts';
+import { encodeToken } from '../shard/token.ts';
+import { settle, type Turn, takeTurn } from '../shard/turn.ts';
+import type { Head } from '../store/port.ts';
+import { Reading } from './bodies.ts';
+import { commitTurn } from './commit.ts';
+import { forwardDeadLetters } from './dead-letters.ts';
+import { freshNonce, type Mastership } from './inbox.ts';
+import type { Broker } from './parts.ts';
+import { entriesOf, hasDeadLetters, queueOf, stateOfHead } from './shards.ts';
+import { extendBodies, probeConsumers } from './upkeep.ts';
+
+/** Takes what a turn gave to a pull, once that is committed. */
+type OnPull = (pull: string, deliveries: readonly Delivery[]) => void;
+
+const nobodyPulls: OnPull = () => {};
+
+/**
+ * Takes turns until the lease is given up because nobody rings any more, or until another holds it. After
+ * `turnsPerRequest` turns the shard is handed over. Whatever happens between any two steps, the next master finds all
+ * that it needs.
+ */
+export async function lead(broker: Broker, mastership: Mastership, onPull: OnPull = nobodyPulls): Promise<void> {
+  const { nonce } = mastership.lease;
+  let { head, takeover } = mastership;
+  let isCalm = true;
+  for (let turns = 0; ; turns++) {
+    if (turns === broker.turnsPerRequest) return handOver(broker, head, nonce);
+    const context = contextOf(broker, head, takeover);
+    const turn = await decide(broker, head, context);
+    await forwardDeadLetters(broker, head.shard, turn.deadLetters);
+    const [before, after] = byOrderOfCommit(turn);
+    const pushed = await push(broker, head, nonce, turn, before);
+    const settled = settle(turn.draft, pushed, context);
+    const mayRelease = isCalm && after.length === 0 && !turn.more;
+    let outcome = await commitTurn(broker, head, nonce, settled, head.inbox.length, mayRelease);
+    if (!outcome) return;
+    answerPulls(head.shard, turn, onPull);
+    lookAfter(broker, head.shard, turn, settled.wakeAt);
+    if (after.length > 0) {
+      const pushedLate = await push(broker, outcome.head, nonce, turn, after);
+      const settledLate = settle(turn.draft, pushedLate, context);
+      outcome = await commitTurn(broker, outcome.head, nonce, settledLate, 0, isCalm && !turn.more);
+      if (!outcome) return;
+    }
+    head = outcome.head;
+    if (head.lease?.nonce !== nonce) return;
+    isCalm = !outcome.wasRung || head.inbox.length === 0;
+    takeover = false;
+  }
+}
+
+function contextOf(broker: Broker, head: Head, takeover: boolean): Context {
+  return {
+    now: broker.clock.now(),
+    limits: broker.limits,
+    takeover,
+    epoch: broker.epoch,
+    deadLetters: hasDeadLetters(head.shard),
+    pageKey: broker.random.id(),
+  };
+}
+
+async function decide(broker: Broker, head: Head, context: Context): Promise<Turn> {
+  const state = stateOfHead(head);
+  const entries = entriesOf(head);
+  const reading = new Reading(broker, head.shard);
+  const turn = await reading.decide((lookup) => takeTurn(state, entries, lookup, context));
+  for (const key of turn.missing) broker.log('body missing', { shard: head.shard, key });
+  return turn;
+}
+
+/** Pushes that come before the commit, and those that come after it. Pulls are answered, not pushed. */
+function byOrderOfCommit(turn: Turn): [PlannedDelivery[], PlannedDelivery[]] {
+  const pushes = turn.deliveries.filter((delivery) => delivery.consumer.connection !== '');
+  return [pushes.filter((delivery) => !delivery.commitFirst), pushes.filter((delivery) => delivery.commitFirst)];
+}
+
+/** Connections in parallel; to one connection, one delivery after the other. */
+async function push(
+  broker: Broker,
+  head: Head,
+  nonce: string,
+  turn: Turn,
+  deliveries: readonly PlannedDelivery[],
+): Promise<Map<PlannedDelivery, PushOutcome>> {
+  const outcomes = new Map<PlannedDelivery, PushOutcome>();
+  const byConnection = Map.groupBy(deliveries, (delivery) => delivery.consumer.connection);
+  const until = head.lease?.nonce === nonce ? head.lease.until : 0;
+  await Promise.all(
+    [...byConnection.values()].map(async (mine) => {
+      for (const delivery of mine) outcomes.set(delivery, await pushOne(broker, head.shard, until, turn, delivery));
+    }),
+  );
+  return outcomes;
+}
+
+/** A push cannot be fenced: it is not begun, and not waited for, beyond the lease. */
+async function pushOne(
+  broker: Broker,
+  shard: string,
+  until: number,
+  turn: Turn,
+  { consumer, messages }: PlannedDelivery,
+): Promise<PushOutcome> {
+  const timeoutMs = Math.min(broker.limits.postMs, until - broker.clock.now());
+  if (timeoutMs <= 0) return 'unsent';
+  const deliveries = messages.map((message) => deliveryOf(shard, turn.draft.incarnation, turn.backlog, message));
+  return broker.outlet.deliver(consumer.connection, consumer.subscription, deliveries, timeoutMs);
+}
+
+/** What a consumer gets for a message that was planned for it. */
+export function deliveryOf(
+  shard: string,
+  incarnation: string,
+  backlog: boolean,
+  planned: Omit<PlannedMessage, 'transient'>,
+): Delivery {
+  const { message, sequence, attempt, key, index, redelivered, failures } = planned;
+  return {
+    message,
+    messageId: `${key}-${index}`,
+    queue: queueOf(shard),
+    token: encodeToken({ shard, incarnation, sequence, attempt, backlog }),
+    redelivered,
+    deliveryCount: failures + 1,
+  };
+}
+
+function answerPulls(_broker: Broker, shard: string, turn: Turn, onPull: OnPull): void {
+  for (const { consumer, messages } of turn.deliveries) {
+    if (consumer.connection !== '') continue;
+    onPull(
+      consumer.id,
+      messages.map((message) => deliveryOf(shard, turn.draft.incarnation, turn.backlog, message)),
+    );
+  }
+}
+
+/** What a turn leaves to be done that no commit waits for. */
+function lookAfter(broker: Broker, shard: string, turn: Turn, wakeAt: number | undefined): void {
+  if (wakeAt !== undefined) broker.alarm(shard, wakeAt);
+  if (turn.extend) broker.defer(() => extendBodies(broker, shard));
+  if (turn.probes.length > 0) broker.defer(() => probeConsumers(broker, shard, turn.probes));
+}
+
+/** Names the successor's nonce in the lease, so that nobody else comes between. */
+async function handOver(broker: Broker, head: Head, nonce: string): Promise<void> {
+  const successor = freshNonce(broker);
+  const outcome = await broker.store.commit(head.shard, {
+    nonce,
+    state: head.state ?? new Uint8Array(),
+    absorbed: 0,
+    lease: leaseFrom(successor, broker.clock.now(), broker.limits),
+    rings: head.rings,
+    blobs: [],
+    wake: undefined,
+    discard: [],
+  });
+  if (outcome.kind === 'committed') await broker.dispatch(head.shard, successor);
+}

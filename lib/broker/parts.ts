@@ -1,0 +1,59 @@
+import type { BrokerError } from '../model/errors.ts';
+import type { Limits } from '../model/limits.ts';
+import type { Delivery } from '../model/message.ts';
+import type { Store } from '../store/port.ts';
+import type { BodyCache } from './bodies.ts';
+
+/** Time, as the broker is given it. */
+export type Clock = {
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly sleep: (ms: number) => Promise<void>;
+};
+
+/** Randomness, as the broker is given it. */
+export type Random = {
+  /** 96 fresh bits as 16 characters of base64url. */
+  readonly id: () => string;
+  /** From 0 up to but not including 1. */
+  readonly fraction: () => number;
+};
+
+/** What became of deliveries: `gone` if the connection had nothing of them, `unknown` if it may have. */
+export type DeliveryOutcome = 'sent' | 'gone' | 'unknown';
+
+/** Where deliveries to connections go. */
+export type Outlet = {
+  /** Gives deliveries to a subscription, in order, within `timeoutMs`. */
+  readonly deliver: (
+    connection: string,
+    subscription: string,
+    deliveries: readonly Delivery[],
+    timeoutMs: number,
+  ) => Promise<DeliveryOutcome>;
+  readonly isOpen: (connection: string) => Promise<boolean>;
+};
+
+/** What concerns the people who run the broker; it holds no bodies and no credentials. */
+export type Log = (event: string, details: Readonly<Record<string, unknown>>, error?: BrokerError) => void;
+
+/** Everything that the broker's verbs are made from. */
+export type Broker = {
+  readonly store: Store;
+  readonly outlet: Outlet;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits: Limits;
+  /** Begins every nonce and connection id of a self-hosted broker, and no other process's; empty in the cloud. */
+  readonly epoch: string;
+  readonly bodies: BodyCache;
+  /** Does work that no reply waits for: at once in a server, before its end in a Lambda invocation. */
+  readonly defer: (work: () => Promise<void>) => void;
+  /** How many turns one request takes before it hands the shard over. */
+  readonly turnsPerRequest: number;
+  /** Hands a shard over to another invocation, which holds its lease as `nonce`. */
+  readonly dispatch: (shard: string, nonce: string) => Promise<void>;
+  /** Asks for a turn at this time, in milliseconds since the epoch. */
+  readonly alarm: (shard: string, at: number) => void;
+  readonly log: Log;
+};

@@ -1,0 +1,111 @@
+import type { Delivery } from '../model/message.ts';
+import { locate, readyCount } from '../shard/draft.ts';
+import type { State } from '../shard/state.ts';
+import type { Head } from '../store/port.ts';
+import { Reading } from './bodies.ts';
+import { append, becomeMaster } from './inbox.ts';
+import { deliveryOf, lead } from './lead.ts';
+import type { Broker } from './parts.ts';
+import { entriesOf, shardOf, stateOfHead, viewHead } from './shards.ts';
+
+export type Receive = {
+  /** At most this many messages, from 1. */
+  readonly max: number;
+  /** How long to wait for the first one; 0 takes what is there. */
+  readonly waitMs: number;
+  /** Until when what was received must be acknowledged; after that it is ready again. */
+  readonly visibilityMs: number;
+};
+
+/** How long a look at a head that others are working on waits before it looks again. */
+const LOOK_AGAIN_MS = 1000;
+
+/**
+ * Pulls messages from a queue. Waits by reading alone: only when work is visible does it write.
+ * @returns an empty list when the wait is over; a queue that is not there is an empty one
+ */
+export async function receive(broker: Broker, queue: string, pull: Receive): Promise<readonly Delivery[]> {
+  const { clock, store } = broker;
+  const shard = shardOf(queue);
+  const giveUpAt = clock.now() + pull.waitMs;
+  for (;;) {
+    const head = await store.readHead(shard);
+    if (head && viewHead(broker, head).ready > 0) {
+      const deliveries = await take(broker, shard, pull);
+      if (deliveries.length > 0) return deliveries;
+    }
+    const left = giveUpAt - clock.now();
+    if (left <= 0) return [];
+    await store.awaitChange(shard, head, Math.min(left, untilDeadline(broker, head)));
+  }
+}
+
+/** A message whose deadline passes becomes ready without any write. */
+function untilDeadline({ clock }: Broker, head: Head | undefined): number {
+  if (!head) return Number.POSITIVE_INFINITY;
+  const deadlines = stateOfHead(head)
+    .flights.map((flight) => flight.deadline)
+    .filter((deadline) => deadline > 0);
+  return Math.max(1, Math.min(...deadlines) - clock.now());
+}
+
+async function take(broker: Broker, shard: string, pull: Receive): Promise<readonly Delivery[]> {
+  const id = broker.random.id();
+  const deadline = broker.clock.now() + pull.visibilityMs;
+  const request = { kind: 'receive', max: pull.max, deadline } as const;
+  const { head, mastership } = await append(broker, shard, [{ id, request }], { ring: true });
+  if (!mastership) return await awaitTurn(broker, head, id);
+  const { promise, resolve, reject } = Promise.withResolvers<readonly Delivery[]>();
+  broker.defer(async () => {
+    try {
+      await lead(broker, mastership, (served, deliveries) => {
+        if (served === id) resolve(deliveries);
+      });
+      resolve([]);
+    } catch (error) {
+      reject(error);
+      throw error;
+    }
+  });
+  return await promise;
+}
+
+/** Another master serves the pull: its commit shows what it gave. */
+async function awaitTurn(broker: Broker, appended: Head, id: string): Promise<readonly Delivery[]> {
+  const { clock, limits, store } = broker;
+  const { shard } = appended;
+  const giveUpAt = clock.now() + limits.retryMs;
+  let head: Head | undefined = appended;
+  while (head && entriesOf(head).some((entry) => entry.id === id)) {
+    if (clock.now() >= giveUpAt) return [];
+    await store.awaitChange(shard, head, LOOK_AGAIN_MS);
+    head = await store.readHead(shard);
+    const elected = head && !head.lease ? await becomeMaster(broker, shard) : undefined;
+    if (elected) broker.defer(() => lead(broker, elected));
+  }
+  return head ? await deliveriesOf(broker, shard, stateOfHead(head), id) : [];
+}
+
+/** What a pull has in flight, by the state. */
+async function deliveriesOf(broker: Broker, shard: string, state: State, id: string): Promise<readonly Delivery[]> {
+  const consumer = state.consumers.find((candidate) => candidate.id === id);
+  const flights = state.flights.filter((flight) => flight.consumer === consumer?.number);
+  const reading = new Reading(broker, shard);
+  const keys = new Set<string>();
+  const sequences = flights.flatMap((flight) =>
+    Array.from({ length: flight.count }, (_, i) => ({ flight, sequence: flight.first + i })),
+  );
+  for (const { sequence } of sequences) keys.add(locate(state.held, sequence).key);
+  await reading.fetch({ kind: 'needs', pages: [], batches: [...keys] });
+  const backlog = readyCount(state) > 0;
+  return sequences.flatMap(({ flight, sequence }) => {
+    const { key, offset, first } = locate(state.held, sequence);
+    const index = offset + sequence - first;
+    const message = reading.lookup.batch(key)?.[index];
+    if (!message) return [];
+    const { attempt, failures, redelivered } = flight;
+    return [
+      deliveryOf(shard, state.incarnation, backlog, { message, sequence, attempt, failures, redelivered, key, index }),
+    ];
+  });
+}

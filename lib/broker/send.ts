@@ -1,0 +1,83 @@
+import { BrokerError } from '../model/errors.ts';
+import { expiryOf, isPersistent, type OutgoingMessage } from '../model/message.ts';
+import { encodeBatch } from '../shard/batch.ts';
+import type { Run } from '../shard/entry.ts';
+import { append, type Identified } from './inbox.ts';
+import { lead } from './lead.ts';
+import type { Broker } from './parts.ts';
+import { recordQueue } from './queues.ts';
+import { shardOf } from './shards.ts';
+
+/**
+ * Sends messages to a queue: when it resolves, they are durable, in this order, all or none. Creates the queue.
+ * @returns their message ids
+ * @throws BrokerError BODY_TOO_LARGE, before anything is written; OVERLOADED
+ */
+export async function send(broker: Broker, queue: string, messages: readonly OutgoingMessage[]): Promise<string[]> {
+  for (const message of messages) checkSize(broker, message);
+  const now = broker.clock.now();
+  const chunks = chunk(broker, messages).map((part) => ({ key: broker.random.id(), part }));
+  const expiresAt = Math.floor((now + broker.limits.retentionMs) / 1000);
+  const blobs = chunks.map(({ key, part }) => {
+    const bytes = encodeBatch(part, now);
+    const batch = part.map((message) => ({ ...message, timestamp: now }));
+    broker.bodies.put(shardOf(queue), key, { batch, bytes: bytes.byteLength });
+    return { key, bytes, expiresAt };
+  });
+  const requests = chunks.map(({ key, part }): Identified => {
+    return { id: key, request: { kind: 'send', key, runs: runsOf(part), born: Math.floor(now / 1000) } };
+  });
+  const { head, mastership } = await append(broker, shardOf(queue), requests, { blobs, ring: true });
+  if (!head.state) await recordQueue(broker, queue);
+  if (mastership) broker.defer(() => lead(broker, mastership));
+  return chunks.flatMap(({ key, part }) => part.map((_, i) => `${key}-${i}`));
+}
+
+function checkSize({ limits }: Broker, { body }: OutgoingMessage): void {
+  if (body.byteLength <= limits.bodyBytes) return;
+  throw new BrokerError(
+    'BODY_TOO_LARGE',
+    `The body has ${body.byteLength} octets; a message may have ${limits.bodyBytes}.`,
+    { details: { bodyBytes: body.byteLength, bodyBytesMax: limits.bodyBytes } },
+  );
+}
+
+/** Splits a request into batches that fit an item of the store. */
+function chunk({ limits }: Broker, messages: readonly OutgoingMessage[]): OutgoingMessage[][] {
+  const chunks: OutgoingMessage[][] = [];
+  let bytes = 0;
+  for (const message of messages) {
+    const size = sizeOf(message);
+    const last = chunks.at(-1);
+    if (last && last.length < limits.batchCount && bytes + size <= limits.batchBytes) {
+      last.push(message);
+      bytes += size;
+    } else {
+      chunks.push([message]);
+      bytes = size;
+    }
+  }
+  return chunks;
+}
+
+function sizeOf(message: OutgoingMessage): number {
+  let bytes = message.body.byteLength;
+  for (const name in message.headers) bytes += name.length + 3 * (message.headers[name] ?? '').length + 6;
+  return bytes;
+}
+
+function runsOf(messages: readonly OutgoingMessage[]): Run[] {
+  const runs: Run[] = [];
+  for (const { headers } of messages) {
+    const transient = !isPersistent(headers);
+    const expires = expiryOf(headers);
+    const last = runs.at(-1);
+    if (last?.transient === transient) {
+      const earliest = last.expires === 0 || expires === 0 ? last.expires + expires : Math.min(last.expires, expires);
+      runs[runs.length - 1] = { transient, count: last.count + 1, expires: earliest };
+    } else {
+      runs.push({ transient, count: 1, expires });
+    }
+  }
+  return runs;
+}

@@ -1,0 +1,145 @@
+import { BrokerError } from '../model/errors.ts';
+import type { DeliveryRange, Request } from '../shard/entry.ts';
+import { decodeToken, type Token, unknownToken } from '../shard/token.ts';
+import type { Head } from '../store/port.ts';
+import { append, becomeMaster } from './inbox.ts';
+import { lead } from './lead.ts';
+import type { Broker } from './parts.ts';
+import { shardOf, stateOfHead, viewHead } from './shards.ts';
+
+/** Acknowledgements that may wait in the inbox before they ring for a turn of their own. */
+const WAITING_MAX = 16;
+
+type Named = { readonly text: string; readonly token: Token };
+
+/** Done, or refused since the token never named a delivery. A delivery that is over already is done. */
+export type Settlement = { readonly token: string; readonly error: BrokerError | undefined };
+
+/** Ends deliveries: their messages are consumed. @see STOMP 1.2 ACK */
+export function acknowledge(broker: Broker, tokens: readonly string[]): Promise<Settlement[]> {
+  return settleTokens(
+    broker,
+    tokens,
+    (incarnation, deliveries) => ({ kind: 'acknowledge', incarnation, deliveries }),
+    false,
+  );
+}
+
+/** Ends deliveries: their messages are ready again, or dead-lettered after the last. @see STOMP 1.2 NACK */
+export function reject(broker: Broker, tokens: readonly string[]): Promise<Settlement[]> {
+  return settleTokens(broker, tokens, (incarnation, deliveries) => ({ kind: 'reject', incarnation, deliveries }), true);
+}
+
+/** Gives deliveries a new deadline, `visibilityMs` from now. @see SQS ChangeMessageVisibility */
+export function extend(broker: Broker, tokens: readonly string[], visibilityMs: number): Promise<Settlement[]> {
+  const deadline = broker.clock.now() + visibilityMs;
+  return settleTokens(
+    broker,
+    tokens,
+    (incarnation, deliveries) => ({ kind: 'extend', incarnation, deliveries, deadline }),
+    true,
+  );
+}
+
+/**
+ * Ends a delivery and all that its consumer got before it. @see STOMP 1.2 SUBSCRIBE, ack:client
+ * @throws BrokerError INVALID_TOKEN
+ */
+export async function settleUpTo(
+  broker: Broker,
+  kind: 'acknowledge-up-to' | 'reject-up-to',
+  text: string,
+): Promise<void> {
+  const token = decodeToken(text);
+  const { incarnation, sequence, attempt } = token;
+  const request: Request = { kind, incarnation, sequence, deliveryAttempt: attempt };
+  const head = await settleIn(broker, token.shard, request, true);
+  if (!wasGivenOut(broker, head, token)) throw unknownToken(text);
+}
+
+/**
+ * Ends a delivery that is named by its message id, as STOMP 1.0 and 1.1 do. @see STOMP 1.1 ACK
+ * @throws BrokerError INVALID_TOKEN for what is no message id of ours
+ */
+export async function settleMessage(
+  broker: Broker,
+  queue: string,
+  messageId: string,
+  request: {
+    readonly kind: 'acknowledge-message' | 'reject-message';
+    readonly consumer: string;
+    readonly upTo: boolean;
+  },
+): Promise<void> {
+  const [, key, index] = /^([\w-]{16})-(\d{1,9})$/.exec(messageId) ?? [];
+  if (key === undefined) throw unknownToken(messageId);
+  await settleIn(broker, shardOf(queue), { ...request, key, index: Number(index) }, true);
+}
+
+async function settleTokens(
+  broker: Broker,
+  texts: readonly string[],
+  request: (incarnation: string, deliveries: DeliveryRange[]) => Request,
+  ring: boolean,
+): Promise<Settlement[]> {
+  const settlements = new Map<string, Settlement>();
+  const named: Named[] = [];
+  for (const text of texts) {
+    try {
+      named.push({ text, token: decodeToken(text) });
+    } catch (error) {
+      if (!(error instanceof BrokerError)) throw error;
+      settlements.set(text, { token: text, error });
+    }
+  }
+  const byShard = Map.groupBy(named, ({ token }) => `${token.incarnation} ${token.shard}`);
+  await Promise.all(
+    [...byShard.values()].map(async (mine) => {
+      const { shard, incarnation } = (mine[0] as Named).token;
+      const unlocks = ring || mine.some(({ token }) => token.backlog);
+      const head = await settleIn(broker, shard, request(incarnation, rangesOf(mine)), unlocks);
+      for (const { text, token } of mine) {
+        const error = wasGivenOut(broker, head, token) ? undefined : unknownToken(text);
+        settlements.set(text, { token: text, error });
+      }
+    }),
+  );
+  return texts.map((text) => settlements.get(text) as Settlement);
+}
+
+/** One write; a second one, a ring, only where the head that came back shows that there is something to do. */
+async function settleIn(broker: Broker, shard: string, request: Request, ring: boolean): Promise<Head> {
+  const id = broker.random.id();
+  const { head, mastership } = await append(broker, shard, [{ id, request }], { ring, reserve: true });
+  const elected = mastership ?? (!ring && unlocksWork(broker, head) ? await becomeMaster(broker, shard) : undefined);
+  if (elected) broker.defer(() => lead(broker, elected));
+  return head;
+}
+
+function unlocksWork(broker: Broker, head: Head): boolean {
+  return head.inbox.length >= WAITING_MAX || viewHead(broker, head).hasWork;
+}
+
+/** Sequences that no message has yet were never delivered; a shard of this name that was deleted had its own. */
+function wasGivenOut(broker: Broker, head: Head, token: Token): boolean {
+  const state = stateOfHead(head);
+  if (state.incarnation !== token.incarnation || token.sequence < state.next) return true;
+  return token.sequence < viewHead(broker, head).draft.next;
+}
+
+/** Deliveries that follow one another, as few ranges. */
+function rangesOf(named: readonly Named[]): DeliveryRange[] {
+  const sorted = named.map(({ token }) => token).sort((a, b) => a.sequence - b.sequence);
+  const ranges: DeliveryRange[] = [];
+  for (const { sequence, attempt } of sorted) {
+    const last = ranges.at(-1);
+    const end = last ? last.first + last.count : 0;
+    if (last && end > sequence && last.attempt === attempt) continue;
+    if (last && end === sequence && last.attempt === attempt) {
+      ranges[ranges.length - 1] = { ...last, count: last.count + 1 };
+    } else {
+      ranges.push({ first: sequence, count: 1, attempt });
+    }
+  }
+  return ranges;
+}

@@ -1,0 +1,38 @@
+import { isDeadLetterQueue } from '../model/destination.ts';
+import { decodeEntry, type Entry } from '../shard/entry.ts';
+import { decodeState, emptyState, type State } from '../shard/state.ts';
+import { type View, viewOf } from '../shard/view.ts';
+import type { Head } from '../store/port.ts';
+import type { Broker } from './parts.ts';
+
+const prefix = '/queue/';
+
+/** The shard of a queue. */
+export function shardOf(queue: string): string {
+  return prefix + queue;
+}
+
+export function queueOf(shard: string): string {
+  return shard.slice(prefix.length);
+}
+
+/** What exhausts its deliveries here goes to a dead-letter queue, unless this is one. */
+export function hasDeadLetters(shard: string): boolean {
+  return !isDeadLetterQueue(queueOf(shard));
+}
+
+/** The state as committed. Before the first commit it is empty, and every reader names it by its first entry. */
+export function stateOfHead(head: Head): State {
+  if (head.state) return decodeState(head.state);
+  const [first] = head.inbox;
+  return emptyState(first ? decodeEntry(first).id.slice(0, 6) : '');
+}
+
+export function entriesOf(head: Head): readonly Entry[] {
+  return head.inbox.map(decodeEntry);
+}
+
+/** The shard as it would be with its inbox absorbed. */
+export function viewHead(broker: Broker, head: Head): View {
+  return viewOf(stateOfHead(head), entriesOf(head), broker.clock.now(), broker.epoch, broker.limits);
+}

@@ -1,0 +1,50 @@
+import { BrokerError } from '../model/errors.ts';
+import type { AckMode } from '../shard/entry.ts';
+import { append } from './inbox.ts';
+import { lead } from './lead.ts';
+import type { Broker } from './parts.ts';
+import { recordQueue } from './queues.ts';
+import { shardOf, viewHead } from './shards.ts';
+import { leaveShard } from './upkeep.ts';
+
+export type Subscription = {
+  /** The consumer's id: fresh for each subscription, never used again. */
+  readonly consumer: string;
+  readonly queue: string;
+  readonly connection: string;
+  /** What the outlet needs to address deliveries to the subscription. */
+  readonly subscription: string;
+  readonly ack: AckMode;
+  /** Messages in flight at most; more than the broker's limit gets the limit. */
+  readonly prefetch: number;
+};
+
+/**
+ * Adds a consumer to a queue, which is created if need be. Its connection's record must name it already, so that the
+ * consumer is found when the connection goes.
+ * @throws BrokerError LIMIT_EXCEEDED when the queue has as many consumers as it can have
+ */
+export async function subscribe(broker: Broker, subscription: Subscription): Promise<void> {
+  const { consumer, queue, connection, ack } = subscription;
+  const { consumersPerShard, prefetchMax } = broker.limits;
+  const prefetch = Math.min(subscription.prefetch, prefetchMax);
+  const request = { kind: 'join', connection, subscription: subscription.subscription, ack, prefetch } as const;
+  const { head, mastership } = await append(broker, shardOf(queue), [{ id: consumer, request }], { ring: true });
+  if (!head.state) await recordQueue(broker, queue);
+  if (mastership) broker.defer(() => lead(broker, mastership));
+  if (viewHead(broker, head).consumers > consumersPerShard) {
+    await leaveShard(broker, shardOf(queue), [{ id: consumer }], 'unsubscribed');
+    throw new BrokerError('LIMIT_EXCEEDED', `/queue/${queue} has ${consumersPerShard} consumers, which is the most.`);
+  }
+}
+
+/** Takes consumers out of their queue; what they have in flight is ready again. */
+export async function unsubscribe(
+  broker: Broker,
+  queue: string,
+  consumers: readonly string[],
+  reason: 'unsubscribed' | 'lost',
+): Promise<void> {
+  const all = consumers.map((id) => ({ id }));
+  await leaveShard(broker, shardOf(queue), all, reason);
+}

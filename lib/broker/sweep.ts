@@ -1,0 +1,60 @@
+import { asBrokerError } from '../model/errors.ts';
+import { isDead, leaseFrom } from '../shard/lease.ts';
+import { minuteOf } from '../shard/wake-up.ts';
+import type { Due, Head } from '../store/port.ts';
+import { becomeMaster, freshNonce, stealIfDead } from './inbox.ts';
+import { lead } from './lead.ts';
+import type { Broker } from './parts.ts';
+import { recordQueue } from './queues.ts';
+import { queueOf, viewHead } from './shards.ts';
+
+/** How many shards one sweep looks at. */
+const SWEEP_SHARDS = 1000;
+
+/** A turn for a shard whose time has come. A timer only wakes: the turn decides. */
+export async function wake(broker: Broker, shard: string): Promise<void> {
+  const mastership = await becomeMaster(broker, shard);
+  if (mastership) await lead(broker, mastership);
+}
+
+/** Goes on with a shard that another invocation handed over, if the lease still names this one. */
+export async function succeed(broker: Broker, shard: string, nonce: string): Promise<void> {
+  const head = await broker.store.readHead(shard);
+  if (head?.lease?.nonce !== nonce) return;
+  const lease = leaseFrom(nonce, broker.clock.now(), broker.limits);
+  await lead(broker, { head: { ...head, lease }, lease, takeover: false });
+}
+
+/**
+ * Looks at every shard that was rung or wants a turn: what a crash left undone is done, what is idle is crossed off.
+ * @returns how many shards were looked at
+ */
+export async function sweep(broker: Broker): Promise<number> {
+  const dues = await broker.store.due(minuteOf(broker.clock.now()), SWEEP_SHARDS);
+  for (const due of dues) {
+    try {
+      await lookAt(broker, due);
+    } catch (error) {
+      broker.log('sweep failed', { shard: due.shard }, asBrokerError(error));
+    }
+  }
+  return dues.length;
+}
+
+async function lookAt(broker: Broker, due: Due): Promise<void> {
+  const head = await broker.store.readHead(due.shard);
+  if (head) await finish(broker, head, due);
+  const after = await broker.store.readHead(due.shard);
+  if (due.kind === 'ring' && after) await recordQueue(broker, queueOf(due.shard));
+  await broker.store.settle(due, after?.rings ?? 0);
+}
+
+async function finish(broker: Broker, head: Head, due: Due): Promise<void> {
+  if (head.lease) {
+    if (!isDead(head.lease, broker.clock.now(), broker.epoch, broker.limits)) return;
+    const stolen = await stealIfDead(broker, head, freshNonce(broker));
+    if (stolen) await lead(broker, stolen);
+    return;
+  }
+  if (due.kind === 'wake' || head.inbox.length > 0 || viewHead(broker, head).hasWork) await wake(broker, head.shard);
+}

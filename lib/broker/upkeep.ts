@@ -1,0 +1,62 @@
+import { BrokerError } from '../model/errors.ts';
+import { decodePage, endOf, type Reference } from '../shard/reference.ts';
+import type { Consumer } from '../shard/state.ts';
+import { append } from './inbox.ts';
+import { lead } from './lead.ts';
+import type { Broker } from './parts.ts';
+import { stateOfHead } from './shards.ts';
+
+/** Asks connections whether they are still there, and takes out the consumers of those that are not. */
+export async function probeConsumers(broker: Broker, shard: string, consumers: readonly Consumer[]): Promise<void> {
+  const open = await Promise.all(consumers.map((consumer) => broker.outlet.isOpen(consumer.connection)));
+  const gone = consumers.filter((_, i) => !open[i]);
+  if (gone.length > 0) await leaveShard(broker, shard, gone, 'lost');
+}
+
+/** Takes consumers out of a shard. */
+export async function leaveShard(
+  broker: Broker,
+  shard: string,
+  consumers: readonly { readonly id: string }[],
+  reason: 'unsubscribed' | 'lost',
+): Promise<void> {
+  const requests = consumers.map(({ id }) => ({
+    id: broker.random.id(),
+    request: { kind: 'leave', consumer: id, reason } as const,
+  }));
+  const { mastership } = await append(broker, shard, requests, { ring: true, reserve: true });
+  if (mastership) broker.defer(() => lead(broker, mastership));
+}
+
+/**
+ * Puts off the expiry of all that the shard still needs, then says so in its state: a message that waits for long is
+ * never taken by the expiry that removes consumed ones.
+ */
+export async function extendBodies(broker: Broker, shard: string): Promise<void> {
+  const head = await broker.store.readHead(shard);
+  if (!head) return;
+  const { held, references } = stateOfHead(head);
+  const born = Math.floor(broker.clock.now() / 1000);
+  const expiresAt = born + Math.floor(broker.limits.retentionMs / 1000);
+  await extendAll(broker, shard, [...held, ...references], expiresAt);
+  const upTo = Math.max(0, ...[...held, ...references].map(endOf));
+  const request = { kind: 'extended', upTo, born } as const;
+  const { mastership } = await append(broker, shard, [{ id: broker.random.id(), request }], { ring: true });
+  if (mastership) broker.defer(() => lead(broker, mastership));
+}
+
+async function extendAll(broker: Broker, shard: string, references: readonly Reference[], expiresAt: number) {
+  const keys = references.map((reference) => reference.key);
+  await broker.store.extendBlobs(shard, keys, expiresAt);
+  const pages = references.filter((reference) => reference.level > 0);
+  if (pages.length === 0) return;
+  const read = await broker.store.getBlobs(
+    shard,
+    pages.map((page) => page.key),
+  );
+  for (const { key } of pages) {
+    const bytes = read.get(key);
+    if (!bytes) throw new BrokerError('CORRUPT', `The page ${key} of ${shard} is missing.`);
+    await extendAll(broker, shard, decodePage(key, bytes), expiresAt);
+  }
+}

@@ -1,0 +1,120 @@
+import { BrokerError } from '../model/errors.ts';
+import type { Limits } from '../model/limits.ts';
+import type { Message } from '../model/message.ts';
+import { endOf, type Reference } from './reference.ts';
+import type { Consumer, Counts, Flight, Returned, Source, State } from './state.ts';
+
+/** What a turn is told about the world. */
+export type Context = {
+  /** Milliseconds since the epoch, by this invocation's clock. */
+  readonly now: number;
+  readonly limits: Limits;
+  /** True in the first turn after a dead master: what it might have pushed comes under suspicion. */
+  readonly takeover: boolean;
+  /** Connections of a self-hosted broker begin with its epoch; others died with an earlier process. Empty: none do. */
+  readonly epoch: string;
+  /** What exhausted its deliveries goes to a dead-letter queue. False in a dead-letter queue. */
+  readonly deadLetters: boolean;
+  /** Fresh: the beginning of the keys of the pages that this turn writes. */
+  readonly pageKey: string;
+};
+
+/** Immutable items that were read so far. Undefined: not read yet; null: read, and missing. */
+export type Lookup = {
+  readonly page: (key: string) => readonly Reference[] | null | undefined;
+  readonly batch: (key: string) => readonly Message[] | null | undefined;
+};
+
+/** What must be read before the turn can be decided. */
+export type Needs = { readonly kind: 'needs'; readonly pages: readonly string[]; readonly batches: readonly string[] };
+
+/** Messages that exhausted their deliveries. */
+export type Dying = { readonly first: number; readonly count: number; readonly failures: number };
+
+/** A receive that waits for its messages in this turn. */
+export type Pull = { readonly id: string; readonly max: number; readonly deadline: number };
+
+/** A state in the making: the steps of a turn change it in place, and nobody else sees it. */
+export type Draft = {
+  readonly incarnation: string;
+  next: number;
+  references: Reference[];
+  held: Reference[];
+  flights: Flight[];
+  returned: Returned[];
+  consumers: Consumer[];
+  nextConsumer: number;
+  rotation: number;
+  counts: { -readonly [name in keyof Counts]: number };
+  recent: string[];
+  repeated: string[];
+  sources: Source[];
+  wake: number;
+  dying: Dying[];
+  pulls: Pull[];
+  /** Acknowledgements of deliveries that no commit has shown yet. */
+  early: number;
+  /** Keys of items that were used up. */
+  spent: string[];
+};
+
+export function draftOf(state: State): Draft {
+  return {
+    ...state,
+    references: [...state.references],
+    held: [...state.held],
+    flights: [...state.flights],
+    returned: [...state.returned],
+    consumers: [...state.consumers],
+    counts: { ...state.counts },
+    recent: [...state.recent],
+    repeated: [...state.repeated],
+    sources: [...state.sources],
+    dying: [],
+    pulls: [],
+    early: 0,
+    spent: [],
+  };
+}
+
+export function stateOf(draft: Draft): State {
+  const { dying: _dying, pulls: _pulls, early: _early, spent: _spent, ...state } = draft;
+  return {
+    ...state,
+    references: [...draft.references],
+    held: [...draft.held],
+    flights: [...draft.flights],
+    returned: [...draft.returned],
+    consumers: [...draft.consumers],
+    counts: { ...draft.counts },
+  };
+}
+
+/** The first fresh sequence. */
+export function cursorOf(state: Pick<State, 'references' | 'next'>): number {
+  return state.references[0]?.first ?? state.next;
+}
+
+export function readyCount(state: Pick<State, 'references' | 'next' | 'returned'>): number {
+  return state.next - cursorOf(state) + total(state.returned);
+}
+
+export function total(ranges: readonly { readonly count: number }[]): number {
+  let sum = 0;
+  for (const range of ranges) sum += range.count;
+  return sum;
+}
+
+/** Where the body of a message that was drawn lies. */
+export function locate(held: readonly Reference[], sequence: number): Reference {
+  let low = 0;
+  let high = held.length - 1;
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    const reference = held[middle] as Reference;
+    if (sequence < reference.first) high = middle - 1;
+    else if (sequence >= endOf(reference)) low = middle + 1;
+    else return reference;
+  }
+  throw new BrokerError('CORRUPT', `The shard's state does not say where message ${sequence} lies.`);
+}

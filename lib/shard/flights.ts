@@ -1,0 +1,115 @@
+import type { Context, Draft } from './draft.ts';
+import type { DeliveryRange } from './entry.ts';
+import { putBack } from './ready.ts';
+import { endOf } from './reference.ts';
+import type { Flight, Returned } from './state.ts';
+
+type Ranged = { readonly first: number; readonly count: number };
+
+/** Cuts the part that overlaps `[first, end)` out of a list of ranges: the rest stays in its place and order. */
+function cut<R extends Ranged>(ranges: readonly R[], want: (r: R) => boolean, first: number, end: number): [R[], R[]] {
+  const rest: R[] = [];
+  const out: R[] = [];
+  for (const range of ranges) {
+    const from = Math.max(first, range.first);
+    const to = Math.min(end, endOf(range));
+    if (from >= to || !want(range)) {
+      rest.push(range);
+      continue;
+    }
+    if (range.first < from) rest.push({ ...range, count: from - range.first });
+    out.push({ ...range, first: from, count: to - from });
+    if (to < endOf(range)) rest.push({ ...range, first: to, count: endOf(range) - to });
+  }
+  return [rest, out];
+}
+
+/** Takes deliveries out of flight. Those of an earlier attempt are over already: they match nothing. */
+export function landFlights(draft: Draft, delivery: DeliveryRange): Flight[] {
+  const matches = (flight: Flight) => flight.attempt === delivery.attempt;
+  const [rest, landed] = cut(draft.flights, matches, delivery.first, endOf(delivery));
+  if (landed.length > 0) draft.flights = rest;
+  return landed;
+}
+
+/** Takes messages under suspicion out of the ready ones, if the delivery is the one they are suspected of. */
+export function clearSuspects(draft: Draft, delivery: DeliveryRange): Returned[] {
+  const matches = (range: Returned) => range.suspect && range.attempt === delivery.attempt;
+  const [rest, cleared] = cut(draft.returned, matches, delivery.first, endOf(delivery));
+  if (cleared.length > 0) draft.returned = rest;
+  return cleared;
+}
+
+/** All that the consumer got up to this delivery, in the order of delivery. @see STOMP 1.2 SUBSCRIBE, ack:client */
+export function landUpTo(draft: Draft, sequence: number, attempt: number): Flight[] {
+  const at = draft.flights.findIndex((f) => f.attempt === attempt && sequence >= f.first && sequence < endOf(f));
+  const named = draft.flights[at];
+  if (!named) return [];
+  const landed: Flight[] = [];
+  draft.flights = draft.flights.flatMap((flight, i) => {
+    if (flight.consumer !== named.consumer || i > at) return [flight];
+    if (i < at) {
+      landed.push(flight);
+      return [];
+    }
+    const count = sequence + 1 - flight.first;
+    landed.push({ ...flight, count });
+    return count === flight.count ? [] : [{ ...flight, first: sequence + 1, count: flight.count - count }];
+  });
+  return landed;
+}
+
+/** How a delivery ended without an acknowledgement. */
+export type Ending =
+  /** It counts towards dead-lettering: rejected, past its deadline, its connection lost. */
+  | 'counted'
+  /** The consumer may have had it, and it does not count: unsubscribed, the broker died. */
+  | 'uncounted'
+  /** It never went out. */
+  | 'unsent';
+
+/** Makes messages ready again, or lets them die when their deliveries are exhausted. */
+export function endDelivery(draft: Draft, flight: Flight, ending: Ending, context: Context): void {
+  const failures = flight.failures + (ending === 'counted' ? 1 : 0);
+  const { first, count, attempt, transient } = flight;
+  if (ending === 'counted' && context.deadLetters && failures >= context.limits.deliveries) {
+    draft.dying.push({ first, count, failures });
+    return;
+  }
+  const redelivered = flight.redelivered || ending !== 'unsent';
+  putBack(draft, { first, count, attempt, failures, transient, redelivered, suspect: false });
+}
+
+/** Removes consumers; what they had in flight is ready again. */
+export function dismiss(draft: Draft, goes: (consumer: number) => boolean, ending: Ending, context: Context): void {
+  const gone = new Set(draft.consumers.map((consumer) => consumer.number).filter(goes));
+  if (gone.size === 0) return;
+  draft.consumers = draft.consumers.filter((consumer) => !gone.has(consumer.number));
+  const orphans = draft.flights.filter((flight) => gone.has(flight.consumer));
+  draft.flights = draft.flights.filter((flight) => !gone.has(flight.consumer));
+  for (const flight of orphans) endDelivery(draft, flight, ending, context);
+}
+
+/** Ends the deliveries whose deadline has passed. */
+export function passDeadlines(draft: Draft, context: Context): void {
+  const isLate = (flight: Flight) => flight.deadline > 0 && flight.deadline <= context.now;
+  const late = draft.flights.filter(isLate);
+  if (late.length === 0) return;
+  draft.flights = draft.flights.filter((flight) => !isLate(flight));
+  for (const flight of late) endDelivery(draft, flight, 'counted', context);
+}
+
+/** Moves deadlines of deliveries in flight, which keep their place in the order of delivery. */
+export function extendFlights(draft: Draft, delivery: DeliveryRange, deadline: number): void {
+  draft.flights = draft.flights.flatMap((flight) => {
+    const from = Math.max(delivery.first, flight.first);
+    const to = Math.min(endOf(delivery), endOf(flight));
+    if (from >= to || flight.attempt !== delivery.attempt) return [flight];
+    const parts = [
+      { ...flight, count: from - flight.first },
+      { ...flight, first: from, count: to - from, deadline },
+      { ...flight, first: to, count: endOf(flight) - to },
+    ];
+    return parts.filter((part) => part.count > 0);
+  });
+}

@@ -1,0 +1,75 @@
+import { pack, unpackVersioned } from './packing.ts';
+
+/**
+ * Messages by where they lie: `count` sequence numbers from `first`. Level 0 refers to a batch, whose message at
+ * index `offset` has the sequence `first`; level n + 1 refers to a page of references of level n.
+ */
+export type Reference = {
+  readonly level: number;
+  readonly key: string;
+  readonly first: number;
+  readonly count: number;
+  /** Level 0: the index in the batch of the message `first`. */
+  readonly offset: number;
+  /** The earliest expiry among the messages, in milliseconds since the epoch; 0 if none expires. */
+  readonly expires: number;
+  /** When the item was written or last extended, in seconds since the epoch. */
+  readonly born: number;
+  /** Non-persistent messages: pushed at most once. Level 0 only. */
+  readonly transient: boolean;
+  /** The messages may have been delivered before. Level 0 only. */
+  readonly flagged: boolean;
+  /** Other references name the same batch, so consuming this one does not free it. Level 0 only. */
+  readonly shared: boolean;
+};
+
+const TRANSIENT = 1;
+const FLAGGED = 2;
+const SHARED = 4;
+
+/** The first sequence after the reference. */
+export function endOf(reference: { readonly first: number; readonly count: number }): number {
+  return reference.first + reference.count;
+}
+
+export function packReference(r: Reference): unknown[] {
+  const flags = (r.transient ? TRANSIENT : 0) | (r.flagged ? FLAGGED : 0) | (r.shared ? SHARED : 0);
+  return [r.level, r.key, r.first, r.count, r.offset, r.expires, r.born, flags];
+}
+
+export function unpackReference(value: unknown): Reference {
+  const [level, key, first, count, offset, expires, born, flags] = value as [
+    number,
+    string,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  return {
+    level,
+    key,
+    first,
+    count,
+    offset,
+    expires,
+    born,
+    transient: (flags & TRANSIENT) !== 0,
+    flagged: (flags & FLAGGED) !== 0,
+    shared: (flags & SHARED) !== 0,
+  };
+}
+
+const PAGE_VERSION = 1;
+
+/** A page: references in the order of their sequences, without a gap between them. */
+export function encodePage(references: readonly Reference[]): Uint8Array {
+  return pack([PAGE_VERSION, ...references.map(packReference)]);
+}
+
+/** @throws BrokerError CORRUPT */
+export function decodePage(key: string, bytes: Uint8Array): readonly Reference[] {
+  return unpackVersioned(`page ${key}`, bytes, PAGE_VERSION).slice(1).map(unpackReference);
+}

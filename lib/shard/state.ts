@@ -1,0 +1,241 @@
+import type { AckMode } from './entry.ts';
+import { pack, unpackVersioned } from './packing.ts';
+import { packReference, type Reference, unpackReference } from './reference.ts';
+
+/**
+ * Everything a shard knows. Sequence numbers count from 1 by inbox position. Those from `references[0].first` on are
+ * fresh: nobody had them. Below, a message is in flight, returned (ready again), or done.
+ */
+export type State = {
+  /** Tells tokens of this shard from those of a deleted one of the same name. */
+  readonly incarnation: string;
+  /** The sequence that the next message gets. */
+  readonly next: number;
+  /** Fresh messages, in order, without a gap up to `next`. The first may be partly drawn. */
+  readonly references: readonly Reference[];
+  /** Where the bodies of messages in flight and returned lie, in order; level 0. */
+  readonly held: readonly Reference[];
+  /** In the order of delivery. */
+  readonly flights: readonly Flight[];
+  /** In the order of sequence; they go before the fresh ones. */
+  readonly returned: readonly Returned[];
+  readonly consumers: readonly Consumer[];
+  readonly nextConsumer: number;
+  /** The number of the consumer that was served last: the next one is first in turn. */
+  readonly rotation: number;
+  readonly counts: Counts;
+  /** Ids of the last entries, and of those last repeated: the beginnings, which are enough to tell. */
+  readonly recent: readonly string[];
+  readonly repeated: readonly string[];
+  readonly sources: readonly Source[];
+  /** The minute of the last wake-up that was scheduled; 0 if none was. */
+  readonly wake: number;
+};
+
+/** Messages with a consumer, unacknowledged. */
+export type Flight = {
+  readonly first: number;
+  readonly count: number;
+  /** The consumer's `number`. */
+  readonly consumer: number;
+  /** Which delivery of the message this is, from 1. */
+  readonly attempt: number;
+  /** How many deliveries ended in a way that counts. */
+  readonly failures: number;
+  readonly transient: boolean;
+  /** Committed before the push: under a dead nonce nobody knows whether it went out. */
+  readonly pushing: boolean;
+  readonly redelivered: boolean;
+  /** When it comes back by itself, in milliseconds since the epoch; 0 if only with its consumer. */
+  readonly deadline: number;
+};
+
+/** Messages that are ready again. */
+export type Returned = {
+  readonly first: number;
+  readonly count: number;
+  readonly attempt: number;
+  readonly failures: number;
+  readonly transient: boolean;
+  readonly redelivered: boolean;
+  /** A dead master may have pushed them as `attempt`: an acknowledgement of that still counts. */
+  readonly suspect: boolean;
+};
+
+export type Consumer = {
+  readonly number: number;
+  readonly id: string;
+  /** Empty for a pull. */
+  readonly connection: string;
+  readonly subscription: string;
+  readonly ack: AckMode;
+  readonly prefetch: number;
+  /** When it was last known to be there, in seconds since the epoch, and after how many seconds to ask again. */
+  readonly seen: number;
+  readonly patience: number;
+};
+
+/** What became of all messages that were ever sent to the shard, the ready and those in flight apart. */
+export type Counts = {
+  readonly sent: number;
+  readonly acknowledged: number;
+  readonly deadLettered: number;
+  readonly expired: number;
+  readonly purged: number;
+  /** Non-persistent messages that may have been pushed under a dead nonce; bodies that are missing. */
+  readonly dropped: number;
+};
+
+/** Which messages of another shard were taken already: those below `floor` can no longer be told. */
+export type Source = {
+  readonly source: string;
+  readonly floor: number;
+  /** Ranges [first, end) at or above the floor, in order. */
+  readonly taken: readonly (readonly [number, number])[];
+};
+
+export function emptyState(incarnation: string): State {
+  return {
+    incarnation,
+    next: 1,
+    references: [],
+    held: [],
+    flights: [],
+    returned: [],
+    consumers: [],
+    nextConsumer: 1,
+    rotation: 0,
+    counts: { sent: 0, acknowledged: 0, deadLettered: 0, expired: 0, purged: 0, dropped: 0 },
+    recent: [],
+    repeated: [],
+    sources: [],
+    wake: 0,
+  };
+}
+
+const STATE_VERSION = 1;
+const modes = ['auto', 'client', 'client-individual'] as const satisfies readonly AckMode[];
+
+/** Decoding is the costly part of a turn's read; a store that keeps heads in memory hands out the same bytes again. */
+const decoded = new WeakMap<Uint8Array, State>();
+
+export function encodeState(state: State): Uint8Array {
+  const c = state.counts;
+  const bytes = pack([
+    STATE_VERSION,
+    state.incarnation,
+    state.next,
+    state.references.map(packReference),
+    state.held.map(packReference),
+    state.flights.map(packFlight),
+    state.returned.map(packReturned),
+    state.consumers.map((x) => [
+      x.number,
+      x.id,
+      x.connection,
+      x.subscription,
+      modes.indexOf(x.ack),
+      x.prefetch,
+      x.seen,
+      x.patience,
+    ]),
+    state.nextConsumer,
+    state.rotation,
+    [c.sent, c.acknowledged, c.deadLettered, c.expired, c.purged, c.dropped],
+    state.recent,
+    state.repeated,
+    state.sources.map((x) => [x.source, x.floor, x.taken]),
+    state.wake,
+  ]);
+  decoded.set(bytes, state);
+  return bytes;
+}
+
+/** @throws BrokerError CORRUPT; UNAVAILABLE if a newer version wrote it. */
+export function decodeState(bytes: Uint8Array): State {
+  const known = decoded.get(bytes);
+  if (known) return known;
+  const state = readState(unpackVersioned('state of a shard', bytes, STATE_VERSION));
+  decoded.set(bytes, state);
+  return state;
+}
+
+function readState(value: readonly unknown[]): State {
+  const [, incarnation, next, references, held, flights, returned, consumers, nextConsumer, rotation, counts, ...rest] =
+    value as [number, string, number, unknown[], unknown[], number[][], number[][], Packed[], number, number, number[]];
+  const [recent, repeated, sources, wake] = rest as unknown as [string[], string[], PackedSource[], number];
+  const [sent = 0, acknowledged = 0, deadLettered = 0, expired = 0, purged = 0, dropped = 0] = counts;
+  return {
+    incarnation,
+    next,
+    references: references.map(unpackReference),
+    held: held.map(unpackReference),
+    flights: flights.map(unpackFlight),
+    returned: returned.map(unpackReturned),
+    consumers: consumers.map(([number, id, connection, subscription, mode, prefetch, seen, patience]) => ({
+      number,
+      id,
+      connection,
+      subscription,
+      ack: modes[mode] ?? 'client-individual',
+      prefetch,
+      seen,
+      patience,
+    })),
+    nextConsumer,
+    rotation,
+    counts: { sent, acknowledged, deadLettered, expired, purged, dropped },
+    recent,
+    repeated,
+    sources: sources.map(([source, floor, taken]) => ({ source, floor, taken })),
+    wake,
+  };
+}
+
+type Packed = [number, string, string, string, number, number, number, number];
+type PackedSource = [string, number, [number, number][]];
+
+const TRANSIENT = 1;
+const PUSHING = 2;
+const REDELIVERED = 4;
+const SUSPECT = 8;
+
+/** Most flights are first deliveries without a deadline: trailing fields that have their usual value are left out. */
+function packFlight(f: Flight): number[] {
+  const flags = (f.transient ? TRANSIENT : 0) | (f.pushing ? PUSHING : 0) | (f.redelivered ? REDELIVERED : 0);
+  if (f.attempt === 1 && f.failures === 0 && flags === 0 && f.deadline === 0) return [f.first, f.count, f.consumer];
+  return [f.first, f.count, f.consumer, f.attempt, f.failures, flags, f.deadline];
+}
+
+function unpackFlight(packed: number[]): Flight {
+  const [first = 0, count = 0, consumer = 0, attempt = 1, failures = 0, flags = 0, deadline = 0] = packed;
+  return {
+    first,
+    count,
+    consumer,
+    attempt,
+    failures,
+    deadline,
+    transient: (flags & TRANSIENT) !== 0,
+    pushing: (flags & PUSHING) !== 0,
+    redelivered: (flags & REDELIVERED) !== 0,
+  };
+}
+
+function packReturned(r: Returned): number[] {
+  const flags = (r.transient ? TRANSIENT : 0) | (r.redelivered ? REDELIVERED : 0) | (r.suspect ? SUSPECT : 0);
+  return [r.first, r.count, r.attempt, r.failures, flags];
+}
+
+function unpackReturned(packed: number[]): Returned {
+  const [first = 0, count = 0, attempt = 0, failures = 0, flags = 0] = packed;
+  return {
+    first,
+    count,
+    attempt,
+    failures,
+    transient: (flags & TRANSIENT) !== 0,
+    redelivered: (flags & REDELIVERED) !== 0,
+    suspect: (flags & SUSPECT) !== 0,
+  };
+}

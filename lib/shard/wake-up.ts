@@ -1,0 +1,69 @@
+import type { Limits } from '../model/limits.ts';
+import type { Draft } from './draft.ts';
+import type { Consumer, State } from './state.ts';
+
+const MINUTE_MS = 60_000;
+
+/** The minute, since the epoch, that holds this time. */
+export function minuteOf(timeMs: number): number {
+  return Math.floor(timeMs / MINUTE_MS);
+}
+
+/**
+ * When the shard wants a turn although nobody rings: at the next deadline, expiry at its front, question whether a
+ * consumer is still there, or extension of bodies. In milliseconds since the epoch; undefined if never.
+ */
+export function nextWakeUp(state: Omit<State, 'counts'>, limits: Limits): number | undefined {
+  const front = state.references[0];
+  const times = [
+    ...state.flights.map((flight) => flight.deadline),
+    front?.expires ?? 0,
+    ...probed(state).map((consumer) => probeTime(consumer)),
+    oldestBorn(state) === undefined ? 0 : extensionTime(oldestBorn(state) ?? 0, limits),
+  ].filter((time) => time > 0);
+  return times.length > 0 ? Math.min(...times) : undefined;
+}
+
+/** A consumer whose prefetch is used up gets no push that could find it gone. */
+function probed(state: Pick<State, 'consumers' | 'flights'>): Consumer[] {
+  const busy = new Set(state.flights.map((flight) => flight.consumer));
+  return state.consumers.filter((consumer) => consumer.connection !== '' && busy.has(consumer.number));
+}
+
+function probeTime(consumer: Consumer): number {
+  return (consumer.seen + consumer.patience) * 1000;
+}
+
+/** Consumers to ask now whether they are still there; each is asked again after twice the time. */
+export function probe(draft: Draft, now: number, limits: Limits): readonly Consumer[] {
+  const due = probed(draft).filter((consumer) => probeTime(consumer) <= now);
+  if (due.length === 0) return [];
+  const most = Math.floor(limits.probeMaxMs / 1000);
+  draft.consumers = draft.consumers.map((consumer) =>
+    due.includes(consumer)
+      ? { ...consumer, seen: Math.floor(now / 1000), patience: Math.min(most, consumer.patience * 2) }
+      : consumer,
+  );
+  return due;
+}
+
+/** The birth of the oldest body that is still needed, in seconds since the epoch. */
+export function oldestBorn(state: Pick<State, 'held' | 'references'>): number | undefined {
+  const births = [...state.held, ...state.references].map((reference) => reference.born);
+  return births.length > 0 ? Math.min(...births) : undefined;
+}
+
+/** Halfway through their retention, bodies that are still needed are extended. */
+export function extensionTime(born: number, limits: Limits): number {
+  return born * 1000 + limits.retentionMs / 2;
+}
+
+/** The minute to put down for the sweep, if none that is near enough is put down already. */
+export function scheduleWake(draft: Draft, now: number, wakeAt: number | undefined): number | undefined {
+  if (wakeAt === undefined) return undefined;
+  const minute = minuteOf(Math.max(wakeAt, now)) + 1;
+  const isCovered = draft.wake > minuteOf(now) && draft.wake <= minute;
+  if (isCovered) return undefined;
+  draft.wake = minute;
+  return minute;
+}
