@@ -12,8 +12,15 @@ export type Committed = {
   readonly wasRung: boolean;
 };
 
+type Options = {
+  /** How many entries of the inbox the turn absorbed. */
+  readonly absorbed: number;
+  /** Give the lease up if the shard was rung this often and no oftener. Undefined: keep it. */
+  readonly releaseAt: number | undefined;
+};
+
 /**
- * Writes a turn. With `mayRelease` the lease is given up unless somebody rang, in which case it is kept.
+ * Writes a turn, and gives the lease up unless somebody rang meanwhile.
  * @returns undefined if the lease is another's: nothing was written, and there is nothing left to do
  */
 export async function commitTurn(
@@ -21,8 +28,7 @@ export async function commitTurn(
   head: Head,
   nonce: string,
   settled: Settled,
-  absorbed: number,
-  mayRelease: boolean,
+  { absorbed, releaseAt }: Options,
 ): Promise<Committed | undefined> {
   const { clock, limits } = broker;
   const expiresAt = Math.floor((clock.now() + limits.retentionMs) / 1000);
@@ -31,17 +37,18 @@ export async function commitTurn(
     state: encodeState(settled.state),
     absorbed,
     lease: undefined,
-    rings: head.rings,
+    rings: releaseAt ?? head.rings,
     blobs: settled.pages.map((page) => ({ ...page, expiresAt })),
     wake: settled.wake,
     discard: settled.discard,
   };
   const keep = () => ({ ...commit, lease: leaseFrom(nonce, clock.now(), limits) });
-  const first = await commitSurely(broker, head, mayRelease ? commit : keep());
+  const first = await commitSurely(broker, head, releaseAt === undefined ? keep() : commit);
   const outcome = first.kind === 'rung' ? await commitSurely(broker, head, keep()) : first;
   if (outcome.kind !== 'committed') return undefined;
   broker.bodies.drop(head.shard, settled.discard);
-  return { head: outcome.head, wasRung: first.kind === 'rung' || !mayRelease };
+  if (settled.wakeAt !== undefined) broker.alarm(head.shard, settled.wakeAt);
+  return { head: outcome.head, wasRung: first.kind === 'rung' || releaseAt === undefined };
 }
 
 /** Repeats a commit whose outcome is unknown: a refusal may then be that of our own earlier write. */

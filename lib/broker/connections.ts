@@ -1,4 +1,4 @@
-import type { AckMode } from '../shard/entry.ts';
+import type { AckMode } from '../model/message.ts';
 import { pack, unpack } from '../shard/packing.ts';
 import type { Broker } from './parts.ts';
 import { unsubscribe } from './subscribe.ts';

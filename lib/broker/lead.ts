@@ -1,9 +1,9 @@
-import type { Delivery } from '../model/message.ts';
+import type { AckMode, Delivery } from '../model/message.ts';
 import type { PushOutcome } from '../shard/conclude.ts';
 import type { Context } from '../shard/draft.ts';
 import { leaseFrom } from '../shard/lease.ts';
 import type { PlannedDelivery, PlannedMessage } from '../shard/plan.ts';
-import { encodeToken } from '../shard/token.ts';
+import { encodeToken, type Token } from '../shard/token.ts';
 import { settle, type Turn, takeTurn } from '../shard/turn.ts';
 import type { Head } from '../store/port.ts';
 import { Reading } from './bodies.ts';
@@ -36,15 +36,21 @@ export async function lead(broker: Broker, mastership: Mastership, onPull: OnPul
     const [before, after] = byOrderOfCommit(turn);
     const pushed = await push(broker, head, nonce, turn, before);
     const settled = settle(turn.draft, pushed, context);
-    const mayRelease = isCalm && after.length === 0 && !turn.more;
-    let outcome = await commitTurn(broker, head, nonce, settled, head.inbox.length, mayRelease);
+    // A release may lose no ring since this read: what rang later may be seen only by the next turn.
+    const { rings } = head;
+    const mayRelease = isCalm && !turn.more;
+    let outcome = await commitTurn(broker, head, nonce, settled, {
+      absorbed: head.inbox.length,
+      releaseAt: mayRelease && after.length === 0 ? rings : undefined,
+    });
     if (!outcome) return;
     answerPulls(head.shard, turn, onPull);
-    lookAfter(broker, head.shard, turn, settled.wakeAt);
+    lookAfter(broker, head.shard, turn);
     if (after.length > 0) {
       const pushedLate = await push(broker, outcome.head, nonce, turn, after);
       const settledLate = settle(turn.draft, pushedLate, context);
-      outcome = await commitTurn(broker, outcome.head, nonce, settledLate, 0, isCalm && !turn.more);
+      const releaseAt = mayRelease ? rings : undefined;
+      outcome = await commitTurn(broker, outcome.head, nonce, settledLate, { absorbed: 0, releaseAt });
       if (!outcome) return;
     }
     head = outcome.head;
@@ -109,41 +115,42 @@ async function pushOne(
 ): Promise<PushOutcome> {
   const timeoutMs = Math.min(broker.limits.postMs, until - broker.clock.now());
   if (timeoutMs <= 0) return 'unsent';
-  const deliveries = messages.map((message) => deliveryOf(shard, turn.draft.incarnation, turn.backlog, message));
+  const deliveries = messages.map((message) => deliveryOf(shard, stampOf(turn, consumer.ack), message));
   return broker.outlet.deliver(consumer.connection, consumer.subscription, deliveries, timeoutMs);
 }
 
+/** What the tokens of one consumer's deliveries have in common. */
+export type Stamp = Pick<Token, 'incarnation' | 'backlog' | 'cumulative'>;
+
+function stampOf({ draft, backlog }: Turn, ack: AckMode): Stamp {
+  return { incarnation: draft.incarnation, backlog, cumulative: ack === 'client' };
+}
+
 /** What a consumer gets for a message that was planned for it. */
-export function deliveryOf(
-  shard: string,
-  incarnation: string,
-  backlog: boolean,
-  planned: Omit<PlannedMessage, 'transient'>,
-): Delivery {
+export function deliveryOf(shard: string, stamp: Stamp, planned: Omit<PlannedMessage, 'transient'>): Delivery {
   const { message, sequence, attempt, key, index, redelivered, failures } = planned;
   return {
     message,
     messageId: `${key}-${index}`,
     queue: queueOf(shard),
-    token: encodeToken({ shard, incarnation, sequence, attempt, backlog }),
+    token: encodeToken({ ...stamp, shard, sequence, attempt }),
     redelivered,
     deliveryCount: failures + 1,
   };
 }
 
-function answerPulls(_broker: Broker, shard: string, turn: Turn, onPull: OnPull): void {
+function answerPulls(shard: string, turn: Turn, onPull: OnPull): void {
   for (const { consumer, messages } of turn.deliveries) {
     if (consumer.connection !== '') continue;
     onPull(
       consumer.id,
-      messages.map((message) => deliveryOf(shard, turn.draft.incarnation, turn.backlog, message)),
+      messages.map((message) => deliveryOf(shard, stampOf(turn, consumer.ack), message)),
     );
   }
 }
 
 /** What a turn leaves to be done that no commit waits for. */
-function lookAfter(broker: Broker, shard: string, turn: Turn, wakeAt: number | undefined): void {
-  if (wakeAt !== undefined) broker.alarm(shard, wakeAt);
+function lookAfter(broker: Broker, shard: string, turn: Turn): void {
   if (turn.extend) broker.defer(() => extendBodies(broker, shard));
   if (turn.probes.length > 0) broker.defer(() => probeConsumers(broker, shard, turn.probes));
 }

@@ -1,6 +1,7 @@
 import type { BrokerError } from '../model/errors.ts';
 import type { Limits } from '../model/limits.ts';
 import type { Delivery } from '../model/message.ts';
+import type { PushOutcome } from '../shard/conclude.ts';
 import type { Store } from '../store/port.ts';
 import type { BodyCache } from './bodies.ts';
 
@@ -19,9 +20,6 @@ export type Random = {
   readonly fraction: () => number;
 };
 
-/** What became of deliveries: `gone` if the connection had nothing of them, `unknown` if it may have. */
-export type DeliveryOutcome = 'sent' | 'gone' | 'unknown';
-
 /** Where deliveries to connections go. */
 export type Outlet = {
   /** Gives deliveries to a subscription, in order, within `timeoutMs`. */
@@ -30,7 +28,7 @@ export type Outlet = {
     subscription: string,
     deliveries: readonly Delivery[],
     timeoutMs: number,
-  ) => Promise<DeliveryOutcome>;
+  ) => Promise<PushOutcome>;
   readonly isOpen: (connection: string) => Promise<boolean>;
 };
 

@@ -97,15 +97,13 @@ async function deliveriesOf(broker: Broker, shard: string, state: State, id: str
   );
   for (const { sequence } of sequences) keys.add(locate(state.held, sequence).key);
   await reading.fetch({ kind: 'needs', pages: [], batches: [...keys] });
-  const backlog = readyCount(state) > 0;
+  const stamp = { incarnation: state.incarnation, backlog: readyCount(state) > 0, cumulative: false };
   return sequences.flatMap(({ flight, sequence }) => {
     const { key, offset, first } = locate(state.held, sequence);
     const index = offset + sequence - first;
     const message = reading.lookup.batch(key)?.[index];
     if (!message) return [];
     const { attempt, failures, redelivered } = flight;
-    return [
-      deliveryOf(shard, state.incarnation, backlog, { message, sequence, attempt, failures, redelivered, key, index }),
-    ];
+    return [deliveryOf(shard, stamp, { message, sequence, attempt, failures, redelivered, key, index })];
   });
 }

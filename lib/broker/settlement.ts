@@ -17,44 +17,17 @@ export type Settlement = { readonly token: string; readonly error: BrokerError |
 
 /** Ends deliveries: their messages are consumed. @see STOMP 1.2 ACK */
 export function acknowledge(broker: Broker, tokens: readonly string[]): Promise<Settlement[]> {
-  return settleTokens(
-    broker,
-    tokens,
-    (incarnation, deliveries) => ({ kind: 'acknowledge', incarnation, deliveries }),
-    false,
-  );
+  return settleTokens(broker, tokens, 'acknowledge');
 }
 
 /** Ends deliveries: their messages are ready again, or dead-lettered after the last. @see STOMP 1.2 NACK */
 export function reject(broker: Broker, tokens: readonly string[]): Promise<Settlement[]> {
-  return settleTokens(broker, tokens, (incarnation, deliveries) => ({ kind: 'reject', incarnation, deliveries }), true);
+  return settleTokens(broker, tokens, 'reject');
 }
 
 /** Gives deliveries a new deadline, `visibilityMs` from now. @see SQS ChangeMessageVisibility */
 export function extend(broker: Broker, tokens: readonly string[], visibilityMs: number): Promise<Settlement[]> {
-  const deadline = broker.clock.now() + visibilityMs;
-  return settleTokens(
-    broker,
-    tokens,
-    (incarnation, deliveries) => ({ kind: 'extend', incarnation, deliveries, deadline }),
-    true,
-  );
-}
-
-/**
- * Ends a delivery and all that its consumer got before it. @see STOMP 1.2 SUBSCRIBE, ack:client
- * @throws BrokerError INVALID_TOKEN
- */
-export async function settleUpTo(
-  broker: Broker,
-  kind: 'acknowledge-up-to' | 'reject-up-to',
-  text: string,
-): Promise<void> {
-  const token = decodeToken(text);
-  const { incarnation, sequence, attempt } = token;
-  const request: Request = { kind, incarnation, sequence, deliveryAttempt: attempt };
-  const head = await settleIn(broker, token.shard, request, true);
-  if (!wasGivenOut(broker, head, token)) throw unknownToken(text);
+  return settleTokens(broker, tokens, 'extend', broker.clock.now() + visibilityMs);
 }
 
 /**
@@ -73,14 +46,14 @@ export async function settleMessage(
 ): Promise<void> {
   const [, key, index] = /^([\w-]{16})-(\d{1,9})$/.exec(messageId) ?? [];
   if (key === undefined) throw unknownToken(messageId);
-  await settleIn(broker, shardOf(queue), { ...request, key, index: Number(index) }, true);
+  await settleIn(broker, shardOf(queue), [{ ...request, key, index: Number(index) }], true);
 }
 
 async function settleTokens(
   broker: Broker,
   texts: readonly string[],
-  request: (incarnation: string, deliveries: DeliveryRange[]) => Request,
-  ring: boolean,
+  verb: 'acknowledge' | 'reject' | 'extend',
+  deadline = 0,
 ): Promise<Settlement[]> {
   const settlements = new Map<string, Settlement>();
   const named: Named[] = [];
@@ -95,9 +68,9 @@ async function settleTokens(
   const byShard = Map.groupBy(named, ({ token }) => `${token.incarnation} ${token.shard}`);
   await Promise.all(
     [...byShard.values()].map(async (mine) => {
-      const { shard, incarnation } = (mine[0] as Named).token;
-      const unlocks = ring || mine.some(({ token }) => token.backlog);
-      const head = await settleIn(broker, shard, request(incarnation, rangesOf(mine)), unlocks);
+      const { shard } = (mine[0] as Named).token;
+      const ring = verb !== 'acknowledge' || mine.some(({ token }) => token.backlog);
+      const head = await settleIn(broker, shard, requestsOf(verb, mine, deadline), ring);
       for (const { text, token } of mine) {
         const error = wasGivenOut(broker, head, token) ? undefined : unknownToken(text);
         settlements.set(text, { token: text, error });
@@ -107,10 +80,27 @@ async function settleTokens(
   return texts.map((text) => settlements.get(text) as Settlement);
 }
 
+/** Deliveries of cumulative subscriptions one by one, in their order; the others as few ranges. */
+function requestsOf(verb: 'acknowledge' | 'reject' | 'extend', named: readonly Named[], deadline: number): Request[] {
+  const { incarnation } = (named[0] as Named).token;
+  const isUpTo = ({ token }: Named) => token.cumulative && verb !== 'extend';
+  const requests: Request[] = named.filter(isUpTo).map(({ token }) => ({
+    kind: verb === 'reject' ? 'reject-up-to' : 'acknowledge-up-to',
+    incarnation,
+    sequence: token.sequence,
+    deliveryAttempt: token.attempt,
+  }));
+  const deliveries = rangesOf(named.filter((one) => !isUpTo(one)));
+  if (deliveries.length === 0) return requests;
+  const request =
+    verb === 'extend' ? { kind: verb, incarnation, deliveries, deadline } : { kind: verb, incarnation, deliveries };
+  return [...requests, request];
+}
+
 /** One write; a second one, a ring, only where the head that came back shows that there is something to do. */
-async function settleIn(broker: Broker, shard: string, request: Request, ring: boolean): Promise<Head> {
-  const id = broker.random.id();
-  const { head, mastership } = await append(broker, shard, [{ id, request }], { ring, reserve: true });
+async function settleIn(broker: Broker, shard: string, requests: readonly Request[], ring: boolean): Promise<Head> {
+  const identified = requests.map((request) => ({ id: broker.random.id(), request }));
+  const { head, mastership } = await append(broker, shard, identified, { ring, reserve: true });
   const elected = mastership ?? (!ring && unlocksWork(broker, head) ? await becomeMaster(broker, shard) : undefined);
   if (elected) broker.defer(() => lead(broker, elected));
   return head;

@@ -1,5 +1,5 @@
 import { BrokerError } from '../model/errors.ts';
-import type { AckMode } from '../shard/entry.ts';
+import type { AckMode } from '../model/message.ts';
 import { append } from './inbox.ts';
 import { lead } from './lead.ts';
 import type { Broker } from './parts.ts';

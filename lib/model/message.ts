@@ -42,3 +42,6 @@ export function isPersistent(headers: Headers): boolean {
 export function expiryOf(headers: Headers): number {
   return Number(headers.expires ?? 0);
 }
+
+/** How a consumer acknowledges; `client` is cumulative. @see STOMP 1.2 SUBSCRIBE, "ack" */
+export type AckMode = 'auto' | 'client' | 'client-individual';

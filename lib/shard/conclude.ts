@@ -8,9 +8,11 @@ export type PushOutcome =
   | 'sent'
   /** The connection is gone, and had nothing of this. */
   | 'gone'
+  /** The connection is gone, and had some of this. */
+  | 'lost'
   /** It may or may not have arrived. */
   | 'unknown'
-  /** It never left: the lease ran short. */
+  /** It never left: the lease ran short, or the transport refused it for now. */
   | 'unsent';
 
 /** Writes the outcome of a push into the state: the deliveries stay in flight, are done, or are ready again. */
@@ -28,6 +30,9 @@ export function conclude(draft: Draft, delivery: PlannedDelivery, outcome: PushO
       draft.flights = draft.flights.flatMap((flight) =>
         launched.has(flight) ? afterDoubt(draft, flight, consumer.ack === 'auto', context) : [flight],
       );
+      return;
+    case 'lost':
+      dismiss(draft, (number) => number === consumer.number, 'counted', context);
       return;
     case 'unsent':
     case 'gone':

@@ -1,4 +1,5 @@
 import { BrokerError } from '../model/errors.ts';
+import type { AckMode } from '../model/message.ts';
 import { pack, unpack } from './packing.ts';
 
 /** Sequences of one batch that share persistence; `expires` is the earliest expiry among them, 0 if none. */
@@ -6,8 +7,6 @@ export type Run = { readonly count: number; readonly transient: boolean; readonl
 
 /** Deliveries by sequence: `count` from `first`, all of the same attempt. */
 export type DeliveryRange = { readonly first: number; readonly count: number; readonly attempt: number };
-
-export type AckMode = 'auto' | 'client' | 'client-individual';
 
 /** Why a consumer goes. Deliveries of a lost connection count towards dead-lettering. */
 export type LeaveReason = 'unsubscribed' | 'lost';

@@ -1,5 +1,5 @@
 import { expiryOf, type Message } from '../model/message.ts';
-import { type Context, type Draft, type Lookup, locate, type Needs, total } from './draft.ts';
+import { type Context, type Draft, type Lookup, locate, type Needs, readyCount, total } from './draft.ts';
 import { drawReady, readySpans, type Span } from './ready.ts';
 import { endOf } from './reference.ts';
 import { dealShares } from './shares.ts';
@@ -67,7 +67,9 @@ export function plan(draft: Draft, lookup: Lookup, context: Context): Plan | Nee
   draft.counts.deadLettered += total(draft.dying);
   draft.dying = [];
   const deliveries = deal(draft, servers, taken.messages);
-  const more = taken.cutShort && taken.drawn > 0;
+  // Automatic acknowledgement gives its credit back at once.
+  const isFreed = deliveries.some(({ consumer }) => consumer.ack === 'auto') && readyCount(draft) > 0;
+  const more = (taken.cutShort && taken.drawn > 0) || isFreed;
   return { kind: 'plan', deliveries, deadLetters: dead, missing: taken.missing, more };
 }
 

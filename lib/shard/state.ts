@@ -1,4 +1,4 @@
-import type { AckMode } from './entry.ts';
+import type { AckMode } from '../model/message.ts';
 import { pack, unpackVersioned } from './packing.ts';
 import { packReference, type Reference, unpackReference } from './reference.ts';
 

@@ -9,7 +9,12 @@ export type Token = {
   readonly attempt: number;
   /** More was ready when this was pushed: its acknowledgement unlocks work. */
   readonly backlog: boolean;
+  /** Its consumer acknowledges all it got up to this one, too. @see STOMP 1.2 SUBSCRIBE, ack:client */
+  readonly cumulative: boolean;
 };
+
+const BACKLOG = 1;
+const CUMULATIVE = 2;
 
 /** The layout of tokens; another version is another digit. */
 const VERSION = 1;
@@ -20,7 +25,7 @@ export function encodeToken(token: Token): string {
   const shard = Buffer.from(token.shard);
   const bytes = Buffer.alloc(FIXED_BYTES + token.incarnation.length + shard.length + 1);
   let at = bytes.writeUInt8(VERSION, 0);
-  at = bytes.writeUInt8(token.backlog ? 1 : 0, at);
+  at = bytes.writeUInt8((token.backlog ? BACKLOG : 0) | (token.cumulative ? CUMULATIVE : 0), at);
   at = bytes.writeUIntBE(token.sequence, at, 6);
   at = bytes.writeUInt32BE(token.attempt, at);
   at = bytes.writeUInt8(token.incarnation.length, at);
@@ -37,9 +42,11 @@ export function decodeToken(text: string): Token {
   const isOurs =
     bytes.length > FIXED_BYTES && bytes[0] === VERSION && bytes.readUInt32BE(end) === crc32(bytes.subarray(0, end));
   if (!isOurs || bytes.toString('base64url') !== text) throw unknownToken(text);
+  const flags = bytes.readUInt8(1);
   const incarnationEnd = 13 + bytes.readUInt8(12);
   return {
-    backlog: bytes[1] === 1,
+    backlog: (flags & BACKLOG) !== 0,
+    cumulative: (flags & CUMULATIVE) !== 0,
     sequence: bytes.readUIntBE(2, 6),
     attempt: bytes.readUInt32BE(8),
     incarnation: bytes.toString('latin1', 13, incarnationEnd),

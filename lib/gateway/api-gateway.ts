@@ -1,0 +1,53 @@
+import {
+  ApiGatewayManagementApiClient,
+  type ApiGatewayManagementApiClientConfig,
+  DeleteConnectionCommand,
+  GetConnectionCommand,
+  PostToConnectionCommand,
+} from '@aws-sdk/client-apigatewaymanagementapi';
+import type { PostOutcome, Push } from './push.ts';
+
+/**
+ * Pushes through the `@connections` API. The SDK does not repeat a post: a repeat of one whose outcome is unknown
+ * would be a second delivery without a flag.
+ * @param config with the `endpoint` of the WebSocket API's stage
+ */
+export function apiGatewayPush(config: ApiGatewayManagementApiClientConfig): Push {
+  const posts = new ApiGatewayManagementApiClient({ ...config, maxAttempts: 1 });
+  const queries = new ApiGatewayManagementApiClient(config);
+  return {
+    async post(connection, octets, timeoutMs) {
+      const command = new PostToConnectionCommand({ ConnectionId: connection, Data: octets });
+      try {
+        await posts.send(command, { abortSignal: AbortSignal.timeout(timeoutMs) });
+        return 'sent';
+      } catch (error) {
+        return outcomeOf(error);
+      }
+    },
+    async close(connection) {
+      try {
+        await queries.send(new DeleteConnectionCommand({ ConnectionId: connection }));
+      } catch (error) {
+        if (outcomeOf(error) !== 'gone') throw error;
+      }
+    },
+    async isOpen(connection) {
+      try {
+        await queries.send(new GetConnectionCommand({ ConnectionId: connection }));
+        return true;
+      } catch (error) {
+        // Only a clear answer takes a consumer out.
+        return outcomeOf(error) !== 'gone';
+      }
+    },
+  };
+}
+
+/** By status, since not every endpoint names its exceptions. */
+function outcomeOf(error: unknown): PostOutcome {
+  const status = (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
+  if (status === 410) return 'gone';
+  if (status === 429) return 'refused';
+  return 'unknown';
+}

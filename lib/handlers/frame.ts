@@ -1,0 +1,69 @@
+import middy from '@middy/core';
+import { readConnection } from '../broker/connections.ts';
+import { packFrames } from '../gateway/push.ts';
+import { asBrokerError } from '../model/errors.ts';
+import { readCommand } from '../stomp/command.ts';
+import type { Frame, StompVersion } from '../stomp/frame.ts';
+import { decodeFrames } from '../stomp/parser.ts';
+import { errorFrame } from '../stomp/replies.ts';
+import type { SocketEvent } from './events.ts';
+import { Exchange, type Refusal, type Step } from './exchange.ts';
+import { endAfterwards } from './middleware.ts';
+import type { Bench } from './parts.ts';
+
+/** Takes a WebSocket message: one or several whole frames. Replies are posted; an ERROR ends the connection. */
+export function frameHandler(bench: Bench) {
+  return middy<SocketEvent, { statusCode: number }>()
+    .use(endAfterwards(bench))
+    .handler(async (event) => {
+      await takeMessage(bench, event.requestContext.connectionId, octetsOf(event));
+      return { statusCode: 200 };
+    });
+}
+
+function octetsOf(event: SocketEvent): Buffer {
+  return Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8');
+}
+
+async function takeMessage({ broker, push }: Bench, connection: string, octets: Buffer): Promise<void> {
+  const { limits } = broker;
+  const record = await readConnection(broker, connection);
+  const exchange = new Exchange(broker, connection, record ?? { version: '', subscriptions: [] });
+  const version = exchange.version;
+  const parsed = decodeFrames(octets, { limits, version: version ?? '1.2', role: 'server' });
+  const { steps, refusal } = readSteps(parsed.frames, version, broker.limits);
+  const unread: Refusal | undefined = parsed.error && {
+    error: parsed.error,
+    receipt: parsed.error.details.receipt as string | undefined,
+  };
+  const refused = (await exchange.run(steps)) ?? (exchange.isOver ? undefined : (refusal ?? unread));
+  const replies = [...exchange.replies];
+  if (refused) {
+    const { error, receipt } = refused;
+    if (error.code === 'INTERNAL') broker.log('command failed', { connection }, error);
+    replies.push(errorFrame(error, receipt, exchange.version ?? '1.2'));
+  }
+  for (const post of packFrames(replies, limits.postBytes)) await push.post(connection, post, limits.postMs);
+  if (refused || exchange.isOver) await push.close(connection);
+}
+
+/** Reads frames as commands, up to the first that is none. */
+function readSteps(
+  frames: readonly Frame[],
+  agreed: StompVersion | undefined,
+  limits: Bench['broker']['limits'],
+): { steps: Step[]; refusal: Refusal | undefined } {
+  const steps: Step[] = [];
+  let version = agreed;
+  for (const frame of frames) {
+    const receipt = frame.headers.receipt;
+    try {
+      const command = readCommand(frame, version, limits);
+      if (command.kind === 'connect') version = command.version;
+      steps.push({ command, receipt });
+    } catch (error) {
+      return { steps, refusal: { error: asBrokerError(error), receipt } };
+    }
+  }
+  return { steps, refusal: undefined };
+}

@@ -1,0 +1,86 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BodyCache } from '../broker/bodies.ts';
+import type { Broker, Clock, Log, Random } from '../broker/parts.ts';
+import type { Push } from '../gateway/push.ts';
+import type { BrokerError } from '../model/errors.ts';
+import type { Limits } from '../model/limits.ts';
+import type { Store } from '../store/port.ts';
+import { Afterwards } from './afterwards.ts';
+import { stompOutlet } from './outlet.ts';
+
+/** What the handlers are made from. */
+export type Parts = {
+  readonly store: Store;
+  readonly push: Push;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits: Limits;
+  readonly log: Log;
+  /** Hands a shard over to another invocation of `dispatch`. */
+  readonly dispatch: Broker['dispatch'];
+  /** Asks for an invocation of `dispatch` at a time, in milliseconds since the epoch. */
+  readonly alarm: Broker['alarm'];
+  /** True in a Lambda function: an invocation ends only after all that it deferred. */
+  readonly endsWithReply: boolean;
+  /** See `Broker.epoch`. */
+  readonly epoch?: string;
+  /** How many octets of bodies to keep in memory. */
+  readonly cacheBytes?: number;
+  /** Told of what failed behind a reply. */
+  readonly onFailure?: (error: BrokerError) => void;
+};
+
+/** What every handler shares. */
+export type Bench = {
+  readonly broker: Broker;
+  readonly push: Push;
+  readonly afterwards: Afterwards;
+  readonly parts: Parts;
+};
+
+const CACHE_BYTES = 64 * 1024 * 1024;
+
+/** A Lambda function hands a busy shard over rather than keep its client waiting. */
+const TURNS_PER_REQUEST = 1;
+
+export function setUp(parts: Parts): Bench {
+  const { store, push, clock, random, limits, log, dispatch, alarm } = parts;
+  const afterwards = new Afterwards((error) => {
+    log('deferred work failed', { code: error.code }, error);
+    parts.onFailure?.(error);
+  });
+  const broker: Broker = {
+    store,
+    clock,
+    random,
+    limits,
+    log,
+    dispatch,
+    alarm,
+    outlet: stompOutlet(push, limits),
+    epoch: parts.epoch ?? '',
+    bodies: new BodyCache(parts.cacheBytes ?? CACHE_BYTES),
+    defer: afterwards.defer,
+    turnsPerRequest: parts.endsWithReply ? TURNS_PER_REQUEST : Number.POSITIVE_INFINITY,
+  };
+  return { broker, push, afterwards, parts };
+}
+
+/** The machine's clock. */
+export const systemClock: Clock = { now: Date.now, sleep: async (ms) => await sleep(ms) };
+
+/** The machine's randomness, drawn many at a time. */
+export function systemRandom(): Random {
+  const idBytes = 12;
+  let pool = Buffer.alloc(0);
+  return {
+    id() {
+      if (pool.length < idBytes) pool = randomBytes(idBytes * 256);
+      const id = pool.toString('base64url', 0, idBytes);
+      pool = pool.subarray(idBytes);
+      return id;
+    },
+    fraction: Math.random,
+  };
+}

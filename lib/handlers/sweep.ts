@@ -1,0 +1,11 @@
+import middy from '@middy/core';
+import { sweep } from '../broker/sweep.ts';
+import { endAfterwards } from './middleware.ts';
+import type { Bench } from './parts.ts';
+
+/** Finds, once a minute, what a crash or a lost wake-up left undone. */
+export function sweepHandler(bench: Bench) {
+  return middy<unknown, { shards: number }>()
+    .use(endAfterwards(bench))
+    .handler(async () => ({ shards: await sweep(bench.broker) }));
+}
