@@ -1,0 +1,124 @@
+import { parseDestination } from '../model/destination.ts';
+import { BrokerError } from '../model/errors.ts';
+import type { Limits } from '../model/limits.ts';
+import type { AckMode, OutgoingMessage } from '../model/message.ts';
+import type { Frame, StompVersion } from './frame.ts';
+import { negotiateVersion } from './negotiation.ts';
+import { messageOf } from './outgoing.ts';
+
+/** What a client's frame asks for. */
+export type Command =
+  | { readonly kind: 'connect'; readonly version: StompVersion }
+  | { readonly kind: 'send'; readonly queue: string; readonly message: OutgoingMessage }
+  | {
+      readonly kind: 'subscribe';
+      readonly id: string;
+      readonly queue: string;
+      readonly ack: AckMode;
+      readonly prefetch: number;
+    }
+  | { readonly kind: 'unsubscribe'; readonly id: string }
+  /** By the token in the `ack` header of its MESSAGE. @see STOMP 1.2 ACK */
+  | { readonly kind: 'acknowledge' | 'reject'; readonly token: string }
+  /** By message id; `subscription` is undefined where 1.0 names none. @see STOMP 1.1 ACK */
+  | {
+      readonly kind: 'acknowledge-message' | 'reject-message';
+      readonly messageId: string;
+      readonly subscription: string | undefined;
+    }
+  | { readonly kind: 'disconnect' };
+
+/**
+ * Reads a frame of a session of this version; undefined before CONNECT.
+ * @throws BrokerError that names what is wrong and what is allowed
+ */
+export function readCommand(frame: Frame, version: StompVersion | undefined, limits: Limits): Command {
+  if (frame.command === 'CONNECT' || frame.command === 'STOMP') {
+    if (version !== undefined) throw new BrokerError('ALREADY_CONNECTED', 'This connection has a session already.');
+    return { kind: 'connect', version: negotiateVersion(frame.headers['accept-version']) };
+  }
+  if (version === undefined) {
+    throw new BrokerError('NOT_CONNECTED', `The first frame must be CONNECT or STOMP, and not ${frame.command}.`);
+  }
+  if (frame.headers.transaction !== undefined) throw unsupported('Transactions are not supported.');
+  switch (frame.command) {
+    case 'SEND':
+      return { kind: 'send', queue: queueOf(frame, limits), message: messageOf(frame, limits) };
+    case 'SUBSCRIBE':
+      return readSubscribe(frame, version, limits);
+    case 'UNSUBSCRIBE':
+      return { kind: 'unsubscribe', id: subscriptionId(frame, version) };
+    case 'ACK':
+    case 'NACK':
+      return readSettlement(frame, version);
+    case 'DISCONNECT':
+      return { kind: 'disconnect' };
+    default:
+      throw unsupported(`${frame.command} is not supported: transactions are not.`);
+  }
+}
+
+function unsupported(message: string): BrokerError {
+  return new BrokerError('NOT_SUPPORTED', message);
+}
+
+/** @throws BrokerError INVALID_HEADER if the frame does not bear the header */
+function required(frame: Frame, name: string): string {
+  const value = frame.headers[name];
+  if (value !== undefined && value !== '') return value;
+  throw new BrokerError('INVALID_HEADER', `A ${frame.command} frame needs the header "${name}".`);
+}
+
+function queueOf(frame: Frame, limits: Limits): string {
+  const destination = parseDestination(required(frame, 'destination'), limits);
+  if (destination.kind === 'queue') return destination.name;
+  throw unsupported(`Destinations of the kind /${destination.kind}/ are not supported; queues are: /queue/{name}.`);
+}
+
+/** 1.0 lets a client do without; its destination stands in. @see STOMP 1.0 SUBSCRIBE, UNSUBSCRIBE */
+function subscriptionId(frame: Frame, version: StompVersion): string {
+  const id = frame.headers.id;
+  return version === '1.0' && id === undefined ? required(frame, 'destination') : required(frame, 'id');
+}
+
+const ackModes: readonly string[] = ['auto', 'client', 'client-individual'] satisfies AckMode[];
+
+function readSubscribe(frame: Frame, version: StompVersion, limits: Limits): Command {
+  const id = subscriptionId(frame, version);
+  if (Buffer.byteLength(id) > limits.subscriptionIdBytes) {
+    const most = limits.subscriptionIdBytes;
+    throw new BrokerError(
+      'INVALID_HEADER',
+      `A subscription's id may have ${most} octets, not ${Buffer.byteLength(id)}.`,
+    );
+  }
+  const ack = frame.headers.ack ?? 'auto';
+  if (!ackModes.includes(ack)) {
+    throw new BrokerError('INVALID_HEADER', `The ack mode "${ack.slice(0, 64)}" is none of ${ackModes.join(', ')}.`);
+  }
+  if (frame.headers.selector !== undefined) throw unsupported('Selectors are not supported.');
+  return {
+    kind: 'subscribe',
+    id,
+    queue: queueOf(frame, limits),
+    ack: ack as AckMode,
+    prefetch: prefetchOf(frame, limits),
+  };
+}
+
+/** @see ActiveMQ: STOMP, `activemq.prefetchSize`; RabbitMQ: STOMP plugin, `prefetch-count` */
+function prefetchOf({ headers }: Frame, limits: Limits): number {
+  const name = headers['activemq.prefetchSize'] === undefined ? 'prefetch-count' : 'activemq.prefetchSize';
+  const text = headers[name];
+  if (text === undefined) return limits.prefetchDefault;
+  if (/^[1-9]\d{0,8}$/.test(text)) return Math.min(Number(text), limits.prefetchMax);
+  throw new BrokerError('INVALID_HEADER', `The header ${name} is a whole number from 1, not "${text.slice(0, 64)}".`);
+}
+
+function readSettlement(frame: Frame, version: StompVersion): Command {
+  const verb = frame.command === 'ACK' ? 'acknowledge' : 'reject';
+  if (version === '1.2') return { kind: verb, token: required(frame, 'id') };
+  if (version === '1.0' && verb === 'reject') throw unsupported('NACK is of STOMP 1.1 and later.');
+  const subscription = version === '1.1' ? required(frame, 'subscription') : frame.headers.subscription;
+  return { kind: `${verb}-message`, messageId: required(frame, 'message-id'), subscription };
+}

@@ -1,0 +1,217 @@
+import { isUtf8 } from 'node:buffer';
+import { BrokerError } from '../model/errors.ts';
+import type { Limits } from '../model/limits.ts';
+import type { Headers } from '../model/message.ts';
+import { commandsReadBy, type Frame, mayHaveBody, type Role, type StompVersion } from './frame.ts';
+import { contentLengthOf, findReceipt, parseHeaders, quote } from './headers.ts';
+
+const NUL = 0;
+const LINE_FEED = 10;
+const CARRIAGE_RETURN = 13;
+const noOctets = new Uint8Array(0);
+
+/** What the size of a frame is held to. */
+export type FrameLimits = Pick<Limits, 'frameBytes' | 'headerCount' | 'headerBytes'>;
+
+const longestCommand = {
+  server: Math.max(...commandsReadBy.server.map((command) => command.length)),
+  client: Math.max(...commandsReadBy.client.map((command) => command.length)),
+};
+
+/**
+ * One frame while its octets arrive. It remembers how far it has read; positions count from the frame's first octet,
+ * since the buffer that holds it changes.
+ * @see STOMP 1.2, "STOMP Frames" and "Augmented BNF"
+ */
+export class IncomingFrame {
+  readonly #role: Role;
+  readonly #limits: FrameLimits;
+  #command = '';
+  #headersAt = 0;
+  /** Where the next unread line begins. */
+  #lineAt = 0;
+  #lines = 0;
+  #headers: Headers | undefined;
+  #bodyAt = 0;
+  #contentLength: number | undefined;
+  /** Up to where there is known to be no NUL that ends the frame. */
+  #searchedTo = 0;
+
+  /** The octets of the frame, its NUL included, once it is whole; 0 until then. */
+  size = 0;
+
+  constructor(role: Role, limits: FrameLimits) {
+    this.#role = role;
+    this.#limits = limits;
+  }
+
+  /**
+   * Reads on.
+   * @param octets The frame as far as it has arrived, from `start`.
+   * @returns The frame once it is whole.
+   * @throws BrokerError INVALID_FRAME, INVALID_HEADER, LIMIT_EXCEEDED or BODY_TOO_LARGE, as soon as it is certain.
+   */
+  read(octets: Buffer, start: number, version: StompVersion): Frame | undefined {
+    if (this.#command === '' && !this.#readCommand(octets, start)) return undefined;
+    this.#headers ??= this.#readHead(octets, start, version);
+    if (this.#headers === undefined) return undefined;
+    if (this.#contentLength !== undefined) this.#checkBody(this.#contentLength);
+    const body = this.#readBody(octets, start);
+    if (body === undefined) return undefined;
+    const headers = this.#headers;
+    return { command: this.#command, headers, body, hasContentLength: this.#contentLength !== undefined };
+  }
+
+  /** The frame's `receipt` as far as it has arrived, for the ERROR frame that answers it. */
+  receipt(octets: Buffer, start: number, version: StompVersion): string | undefined {
+    if (this.#headers !== undefined) return this.#headers.receipt;
+    const lines = octets.toString('utf8', start + this.#headersAt, start + this.#lineAt);
+    return findReceipt(lines, this.#command, version);
+  }
+
+  /** How many octets are sure to be missing of the `length` that have arrived, if a content-length says so. */
+  missing(length: number): number | undefined {
+    return this.#contentLength === undefined ? undefined : this.#bodyAt + this.#contentLength + 1 - length;
+  }
+
+  #readCommand(octets: Buffer, start: number): boolean {
+    const longest = longestCommand[this.#role];
+    const eol = octets.indexOf(LINE_FEED, start);
+    const end = endOfLine(octets, start, eol);
+    if (eol === -1 && end - start <= longest && octets.indexOf(NUL, start) === -1) return false;
+    const command = octets.toString('latin1', start, Math.min(end, start + longest + 1));
+    if (eol === -1 || !commandsReadBy[this.#role].includes(command)) {
+      throw unknownCommand(octets.subarray(start, Math.min(end, start + longest + 1)), this.#role);
+    }
+    this.#command = command;
+    this.#headersAt = this.#lineAt = eol + 1 - start;
+    return true;
+  }
+
+  #readHead(octets: Buffer, start: number, version: StompVersion): Headers | undefined {
+    for (;;) {
+      const from = start + this.#lineAt;
+      const eol = octets.indexOf(LINE_FEED, from);
+      const end = endOfLine(octets, from, eol);
+      this.#checkLine(end - from, (eol === -1 ? octets.length : eol + 1) - start);
+      if (eol === -1) {
+        this.#expectNoNul(octets, start);
+        return undefined;
+      }
+      if (end === from) {
+        this.#bodyAt = eol + 1 - start;
+        return this.#parseHead(octets, start, version);
+      }
+      this.#lineAt = eol + 1 - start;
+      this.#lines += 1;
+    }
+  }
+
+  /** @param arrived The octets of the frame up to the line's end, or as far as there are any. */
+  #checkLine(lineBytes: number, arrived: number): void {
+    const { headerBytes, headerCount, frameBytes } = this.#limits;
+    if (lineBytes > headerBytes) {
+      throw new BrokerError('LIMIT_EXCEEDED', `A header line is longer than the ${headerBytes} octets allowed.`);
+    }
+    if (lineBytes > 0 && this.#lines >= headerCount) {
+      throw new BrokerError('LIMIT_EXCEEDED', `A frame has more than the ${headerCount} headers allowed.`);
+    }
+    if (arrived >= frameBytes) {
+      throw new BrokerError(
+        'LIMIT_EXCEEDED',
+        `The headers alone take up the ${frameBytes} octets allowed for a frame.`,
+      );
+    }
+  }
+
+  #parseHead(octets: Buffer, start: number, version: StompVersion): Headers {
+    const from = start + this.#headersAt;
+    const to = start + this.#lineAt;
+    const lines = octets.toString('utf8', from, to);
+    if (lines.includes('\0')) this.#expectNoNul(octets, start);
+    // Decoding puts U+FFFD for what is not UTF-8, but a sender may also have meant it.
+    if (lines.includes('\uFFFD') && !isUtf8(octets.subarray(from, to))) {
+      throw new BrokerError('INVALID_FRAME', 'The headers are not valid UTF-8.');
+    }
+    const headers = parseHeaders(lines, this.#command, version);
+    this.#contentLength = contentLengthOf(headers);
+    this.#searchedTo = this.#bodyAt;
+    return headers;
+  }
+
+  /** Without this, a frame that lacks the empty line would wait for ever, and swallow the next one. */
+  #expectNoNul(octets: Buffer, start: number): void {
+    const nul = octets.indexOf(NUL, start + this.#searchedTo);
+    this.#searchedTo = octets.length - start;
+    if (nul === -1) return;
+    this.#lineAt = nul - start;
+    throw new BrokerError(
+      'INVALID_FRAME',
+      'A NUL stands among the headers: an empty line ends them, then comes the body.',
+    );
+  }
+
+  #readBody(octets: Buffer, start: number): Uint8Array | undefined {
+    const from = start + this.#bodyAt;
+    const nul =
+      this.#contentLength === undefined
+        ? octets.indexOf(NUL, start + this.#searchedTo)
+        : this.#closingNul(octets, from + this.#contentLength);
+    if (this.#contentLength === undefined) this.#checkBody((nul === -1 ? octets.length : nul) - from);
+    if (nul === -1) {
+      this.#searchedTo = octets.length - start;
+      return undefined;
+    }
+    this.size = nul + 1 - start;
+    return nul === from ? noOctets : octets.subarray(from, nul);
+  }
+
+  #closingNul(octets: Buffer, at: number): number {
+    if (at >= octets.length) return -1;
+    if (octets[at] === NUL) return at;
+    throw new BrokerError(
+      'INVALID_FRAME',
+      `No NUL follows the ${this.#contentLength} octets of body that the content-length announces.`,
+    );
+  }
+
+  /** @param bodyBytes The octets of the body, or how many have arrived. */
+  #checkBody(bodyBytes: number): void {
+    if (bodyBytes > 0 && !mayHaveBody(this.#command)) {
+      throw new BrokerError('INVALID_FRAME', `A ${this.#command} frame has no body: a NUL follows its empty line.`);
+    }
+    const { frameBytes } = this.#limits;
+    if (this.#bodyAt + bodyBytes + 1 > frameBytes) {
+      throw new BrokerError('BODY_TOO_LARGE', `The frame is larger than the ${frameBytes} octets allowed.`);
+    }
+  }
+}
+
+/** Where the line's text ends; with `eol` -1, as far as it has arrived. The carriage return is no part of it. */
+function endOfLine(octets: Buffer, from: number, eol: number): number {
+  const end = eol === -1 ? octets.length : eol;
+  return end > from && octets[end - 1] === CARRIAGE_RETURN ? end - 1 : end;
+}
+
+/** @param line The command line, cut where it is too long for any command, so that all of it is sure to be there. */
+function unknownCommand(line: Buffer, role: Role): BrokerError {
+  const nul = line.indexOf(NUL);
+  const shown = nul === -1 ? line : line.subarray(0, nul + 1);
+  if (!isStartOfUtf8(shown)) return new BrokerError('INVALID_FRAME', 'The command is not valid UTF-8.');
+  const peer = role === 'server' ? 'client' : 'server';
+  const allowed = commandsReadBy[role].join(', ');
+  return new BrokerError(
+    'INVALID_FRAME',
+    `${quote(shown.toString())} is no command of a ${peer}; allowed are ${allowed}.`,
+  );
+}
+
+/** A character that is cut off at the end is no fault. */
+function isStartOfUtf8(octets: Buffer): boolean {
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(octets, { stream: true });
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,55 @@
+import { BrokerError } from '../model/errors.ts';
+import type { Limits } from '../model/limits.ts';
+import type { Headers, OutgoingMessage } from '../model/message.ts';
+import type { Frame } from './frame.ts';
+
+/** Headers of the frame, or that the broker itself sets on a MESSAGE: they do not travel with the message. */
+const notOfTheMessage = new Set([
+  'destination',
+  'receipt',
+  'content-length',
+  'transaction',
+  'message-id',
+  'subscription',
+  'ack',
+  'redelivered',
+  'timestamp',
+]);
+
+/**
+ * The message of a SEND.
+ * @throws BrokerError INVALID_HEADER for a standard header that is not as it should be; BODY_TOO_LARGE
+ */
+export function messageOf(frame: Frame, limits: Limits): OutgoingMessage {
+  checkStandardHeaders(frame.headers);
+  const headers: Record<string, string> = {};
+  for (const name in frame.headers) if (!notOfTheMessage.has(name)) headers[name] = frame.headers[name] ?? '';
+  const body = decodedBody(frame, headers, limits);
+  if (body.byteLength > limits.bodyBytes) {
+    const message = `The body has ${body.byteLength} octets; a message may have ${limits.bodyBytes}.`;
+    throw new BrokerError('BODY_TOO_LARGE', message);
+  }
+  return { body, text: !frame.hasContentLength && body === frame.body, headers };
+}
+
+/** Where the transport carries text alone, other bodies travel as base64. */
+function decodedBody(frame: Frame, headers: Record<string, string>, limits: Limits): Uint8Array {
+  if (!limits.textOnly || headers['content-encoding'] !== 'base64') return frame.body;
+  delete headers['content-encoding'];
+  return Buffer.from(Buffer.from(frame.body).toString('latin1'), 'base64');
+}
+
+const standard: Readonly<Record<string, { readonly pattern: RegExp; readonly allowed: string }>> = {
+  persistent: { pattern: /^(true|false)$/, allowed: 'true or false' },
+  priority: { pattern: /^\d$/, allowed: 'a digit from 0 to 9' },
+  expires: { pattern: /^\d{1,15}$/, allowed: 'milliseconds since the epoch, or 0 for never' },
+};
+
+function checkStandardHeaders(headers: Headers): void {
+  for (const name in standard) {
+    const value = headers[name];
+    const rule = standard[name];
+    if (value === undefined || rule === undefined || rule.pattern.test(value)) continue;
+    throw new BrokerError('INVALID_HEADER', `The header ${name} is ${rule.allowed}, not "${value.slice(0, 64)}".`);
+  }
+}
