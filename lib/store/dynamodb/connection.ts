@@ -1,0 +1,67 @@
+import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
+import { DEFAULT_GROUP, tableNames } from './tables.ts';
+
+/** The tables, and two clients on them. */
+export type Connection = {
+  /** Repeats by itself what failed: for writes that may be repeated without harm, and reads. */
+  readonly patient: DynamoDBClient;
+  /** Tries once: for heads and compare-and-set, where whoever repeats has to know that it does. */
+  readonly once: DynamoDBClient;
+  /** The table that a shard is in. */
+  shardTable(shard: string): string;
+  readonly shardTables: readonly string[];
+  readonly directoryTable: string;
+};
+
+export type ConnectionOptions = {
+  /** The beginning of all tables' names. */
+  readonly tablePrefix: string;
+  /** Another address than the region's; on loopback, credentials and region are made up if there are none. */
+  readonly endpoint?: string;
+  /** Anything else of the SDK's client: region, credentials. */
+  readonly client?: DynamoDBClientConfig;
+  /** The destination groups, each with a table. */
+  readonly groups?: readonly string[];
+  /** Which of the groups a shard belongs to. */
+  readonly groupOf?: (shard: string) => string;
+};
+
+const CONNECT_MS = 2_000;
+const REQUEST_MS = 5_000;
+const SOCKETS = 256;
+
+export function connect(options: ConnectionOptions): Connection {
+  const { tablePrefix, groups = [DEFAULT_GROUP], groupOf = () => DEFAULT_GROUP } = options;
+  const config = clientConfig(options);
+  return {
+    patient: new DynamoDBClient(config),
+    once: new DynamoDBClient({ ...config, maxAttempts: 1 }),
+    shardTable: (shard) => tableNames(tablePrefix, groupOf(shard)).shards,
+    shardTables: groups.map((group) => tableNames(tablePrefix, group).shards),
+    directoryTable: tableNames(tablePrefix, DEFAULT_GROUP).directory,
+  };
+}
+
+function clientConfig(options: ConnectionOptions): DynamoDBClientConfig {
+  const agent = { maxSockets: SOCKETS, keepAlive: true };
+  return {
+    requestHandler: {
+      connectionTimeout: CONNECT_MS,
+      requestTimeout: REQUEST_MS,
+      throwOnRequestTimeout: true,
+      httpAgent: agent,
+      httpsAgent: agent,
+    },
+    ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint, ...localDefaults(options.endpoint) }),
+    ...options.client,
+  };
+}
+
+function localDefaults(endpoint: string): DynamoDBClientConfig {
+  if (!/^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(endpoint).hostname)) return {};
+  const { AWS_ACCESS_KEY_ID, AWS_PROFILE, AWS_REGION } = process.env;
+  return {
+    ...(AWS_ACCESS_KEY_ID || AWS_PROFILE ? {} : { credentials: { accessKeyId: 'local', secretAccessKey: 'local' } }),
+    ...(AWS_REGION ? {} : { region: 'us-east-1' }),
+  };
+}

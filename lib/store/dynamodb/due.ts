@@ -1,0 +1,75 @@
+import { DeleteItemCommand, PutItemCommand, paginateQuery } from '@aws-sdk/client-dynamodb';
+import type { Due } from '../port.ts';
+import type { Connection } from './connection.ts';
+import { type Item, itemKey, namesIn, numberOf, readNumber, readText } from './expression.ts';
+import { completed } from './failures.ts';
+import { attributes, DUE_PARTITIONS, dueIndex, duePartition, headSort, wakeSort } from './tables.ts';
+
+/** Idempotent. */
+export async function putWake(db: Connection, shard: string, minute: number): Promise<void> {
+  const Item = {
+    ...itemKey(shard, wakeSort(minute)),
+    [attributes.minute]: numberOf(minute),
+    [attributes.spread]: numberOf(duePartition(shard)),
+  };
+  await completed(db.patient.send(new PutItemCommand({ TableName: db.shardTable(shard), Item })));
+}
+
+export async function removeWake(db: Connection, shard: string, minute: number): Promise<void> {
+  const Key = itemKey(shard, wakeSort(minute));
+  await completed(db.patient.send(new DeleteItemCommand({ TableName: db.shardTable(shard), Key })));
+}
+
+/** What is due, the oldest first, from all partitions of the index: an eventually consistent read. */
+export async function listDue(db: Connection, minute: number, limit: number): Promise<readonly Due[]> {
+  const partitions = Array.from({ length: DUE_PARTITIONS }, (_, spread) => spread);
+  const lists = await Promise.all(
+    db.shardTables.flatMap((table) => partitions.map((spread) => queryDue(db, table, spread, minute, limit))),
+  );
+  return lists
+    .flat()
+    .sort((a, b) => a.minute - b.minute)
+    .slice(0, limit);
+}
+
+async function queryDue(
+  db: Connection,
+  TableName: string,
+  spread: number,
+  minute: number,
+  limit: number,
+): Promise<readonly Due[]> {
+  const KeyConditionExpression = '#spread = :spread AND #minute <= :minute';
+  const pages = paginateQuery(
+    { client: db.patient },
+    {
+      TableName,
+      IndexName: dueIndex.name,
+      KeyConditionExpression,
+      ExpressionAttributeNames: namesIn(KeyConditionExpression),
+      ExpressionAttributeValues: { ':spread': numberOf(spread), ':minute': numberOf(minute) },
+      Limit: limit,
+    },
+  );
+  return completed(firstItems(pages, limit));
+}
+
+async function firstItems(
+  pages: AsyncIterable<{ readonly Items?: Item[] | undefined }>,
+  limit: number,
+): Promise<readonly Due[]> {
+  const found: Due[] = [];
+  for await (const page of pages) {
+    found.push(...(page.Items ?? []).map(readDue));
+    if (found.length >= limit) break;
+  }
+  return found;
+}
+
+function readDue(item: Item): Due {
+  return {
+    shard: readText(item, 'pk'),
+    minute: readNumber(item, 'minute'),
+    kind: readText(item, 'sk') === headSort ? 'ring' : 'wake',
+  };
+}

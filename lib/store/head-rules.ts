@@ -1,0 +1,42 @@
+import type { Append, AppendOutcome, Commit, CommitOutcome, Head, Steal, StealOutcome } from './port.ts';
+
+/** What `append` does to a head, for stores that hold heads in memory. A head is never changed, but replaced. */
+export function appendTo(shard: string, head: Head | undefined, append: Append): AppendOutcome {
+  const before = head ?? emptyHead(shard);
+  if (append.entries.length > 0 && before.inbox.length >= append.room) return { kind: 'full', head: before };
+  return {
+    kind: 'appended',
+    head: {
+      ...before,
+      inbox: append.entries.length > 0 ? [...before.inbox, ...append.entries] : before.inbox,
+      rings: append.ring ? before.rings + 1 : before.rings,
+      lease: before.lease ?? append.ring,
+      due: before.due || append.minute,
+    },
+  };
+}
+
+/** What `commit` does to a head: 'committed' brings the one to keep. */
+export function commitTo(head: Head | undefined, commit: Commit): CommitOutcome {
+  if (head?.lease?.nonce !== commit.nonce) return { kind: 'lost', head };
+  if (!commit.lease && head.rings !== commit.rings) return { kind: 'rung', head };
+  return {
+    kind: 'committed',
+    head: { ...head, state: commit.state, inbox: head.inbox.slice(commit.absorbed), lease: commit.lease },
+  };
+}
+
+/** What `steal` does to a head: 'stolen' brings the one to keep. */
+export function stealFrom(head: Head | undefined, steal: Steal): StealOutcome {
+  if (head?.lease?.nonce !== steal.seen) return { kind: 'lost', head };
+  return { kind: 'stolen', head: { ...head, lease: steal.lease } };
+}
+
+/** True if nobody rang since `rings`, nobody holds the lease, and the inbox is empty. */
+export function isIdle(head: Head, rings: number): boolean {
+  return head.rings === rings && !head.lease && head.inbox.length === 0;
+}
+
+function emptyHead(shard: string): Head {
+  return { shard, lease: undefined, rings: 0, inbox: [], state: undefined, due: 0 };
+}
