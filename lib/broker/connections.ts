@@ -29,8 +29,13 @@ function keyOf(connection: string) {
 export async function readConnection({ store }: Broker, connection: string): Promise<Connection | undefined> {
   const bytes = await store.getRecord(keyOf(connection));
   if (!bytes) return undefined;
-  const [version, subscriptions] = unpack('connection record', bytes) as [string, [string, string, string, AckMode][]];
-  return { version, subscriptions: subscriptions.map(([id, consumer, queue, ack]) => ({ id, consumer, queue, ack })) };
+  return unpack('connection record', bytes, (value) => {
+    const [version, subscriptions] = value as [string, [string, string, string, AckMode][]];
+    return {
+      version,
+      subscriptions: subscriptions.map(([id, consumer, queue, ack]) => ({ id, consumer, queue, ack })),
+    };
+  });
 }
 
 export async function writeConnection(broker: Broker, connection: string, record: Connection): Promise<void> {

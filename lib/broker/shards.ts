@@ -34,5 +34,7 @@ export function entriesOf(head: Head): readonly Entry[] {
 
 /** The shard as it would be with its inbox absorbed. */
 export function viewHead(broker: Broker, head: Head): View {
-  return viewOf(stateOfHead(head), entriesOf(head), broker.clock.now(), broker.epoch, broker.limits);
+  const { clock, epoch, limits } = broker;
+  const deadLetters = hasDeadLetters(head.shard);
+  return viewOf(stateOfHead(head), entriesOf(head), { now: clock.now(), epoch, limits, deadLetters });
 }

@@ -10,6 +10,7 @@ import { send } from '../broker/send.ts';
 import { acknowledge, reject, settleMessage } from '../broker/settlement.ts';
 import { subscribe, unsubscribe } from '../broker/subscribe.ts';
 import { asBrokerError, BrokerError } from '../model/errors.ts';
+import { version } from '../model/version.ts';
 import type { Command } from '../stomp/command.ts';
 import type { StompVersion } from '../stomp/frame.ts';
 import { connectedFrame, receiptFrame } from '../stomp/replies.ts';
@@ -24,7 +25,7 @@ export type Refusal = { readonly error: BrokerError; readonly receipt: string | 
 type Settling = Step & { readonly command: Command & { readonly kind: 'acknowledge' | 'reject' } };
 type Sending = Step & { readonly command: Command & { readonly kind: 'send' } };
 
-const serverName = 'CirrusMQ/0.1.0';
+const serverName = `CirrusMQ/${version}`;
 
 /** Carries out what one connection asks for in one message, and gathers the replies in their order. */
 export class Exchange {

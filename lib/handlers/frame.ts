@@ -1,6 +1,7 @@
 import middy from '@middy/core';
 import { readConnection } from '../broker/connections.ts';
-import { packFrames } from '../gateway/push.ts';
+import type { Broker } from '../broker/parts.ts';
+import { type Push, packFrames } from '../gateway/push.ts';
 import { asBrokerError } from '../model/errors.ts';
 import { readCommand } from '../stomp/command.ts';
 import type { Frame, StompVersion } from '../stomp/frame.ts';
@@ -25,13 +26,24 @@ function octetsOf(event: SocketEvent): Buffer {
   return Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8');
 }
 
-async function takeMessage({ broker, push }: Bench, connection: string, octets: Buffer): Promise<void> {
+async function takeMessage(bench: Bench, connection: string, octets: Buffer): Promise<void> {
+  // Receipts go out before the turns that the commands call for: nobody waits for more than what is durable.
+  const turns: (() => Promise<void>)[] = [];
+  const broker: Broker = { ...bench.broker, defer: (work) => turns.push(work) };
+  try {
+    await answer(broker, bench.push, connection, octets);
+  } finally {
+    for (const turn of turns) bench.broker.defer(turn);
+  }
+}
+
+async function answer(broker: Broker, push: Push, connection: string, octets: Buffer): Promise<void> {
   const { limits } = broker;
   const record = await readConnection(broker, connection);
   const exchange = new Exchange(broker, connection, record ?? { version: '', subscriptions: [] });
   const version = exchange.version;
   const parsed = decodeFrames(octets, { limits, version: version ?? '1.2', role: 'server' });
-  const { steps, refusal } = readSteps(parsed.frames, version, broker.limits);
+  const { steps, refusal } = readSteps(parsed.frames, version, limits);
   const unread: Refusal | undefined = parsed.error && {
     error: parsed.error,
     receipt: parsed.error.details.receipt as string | undefined,

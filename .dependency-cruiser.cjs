@@ -1,0 +1,54 @@
+// The arrows of the house: who may import whom. What is not listed is not allowed.
+const arrows = {
+  model: [],
+  shard: ['model'],
+  store: ['model'],
+  broker: ['shard', 'store', 'model'],
+  stomp: ['broker', 'model'],
+  rest: ['broker', 'model'],
+  gateway: ['model'],
+  handlers: ['broker', 'stomp', 'rest', 'gateway', 'store/port', 'model'],
+  server: ['handlers', 'stomp', 'rest', 'gateway', 'store', 'model'],
+  client: ['stomp', 'model'],
+  cli: ['client', 'rest', 'server', 'model'],
+};
+
+const inside = Object.entries(arrows).map(([from, to]) => ({
+  name: `${from}-imports`,
+  comment: `lib/${from} may import ${to.length > 0 ? to.map((name) => `lib/${name}`).join(', ') : 'nothing of lib'}.`,
+  severity: 'error',
+  from: { path: `^lib/${from}/` },
+  to: { path: '^(lib|functions|infra|test|bench)/', pathNot: [from, ...to].map((name) => `^lib/${name}(/|\\.ts$)`) },
+}));
+
+module.exports = {
+  forbidden: [
+    ...inside,
+    {
+      name: 'aws-sdk-at-the-edge',
+      comment: 'With an embedded store no part of the AWS SDK is loaded.',
+      severity: 'error',
+      from: { path: '^(lib|infra)/', pathNot: '^lib/(store/dynamodb|gateway/api-gateway)' },
+      to: { path: 'node_modules/@aws-sdk/' },
+    },
+    {
+      name: 'dynamodb-on-demand',
+      comment: 'The server loads the DynamoDB store only when it is asked for.',
+      severity: 'error',
+      from: { path: '^lib/server/' },
+      to: { path: '^lib/store/dynamodb/', dynamic: false, dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'tests-stay-outside',
+      severity: 'error',
+      from: { path: '^(lib|functions|infra)/' },
+      to: { path: '^(test|bench)/' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default'] },
+  },
+};

@@ -1,0 +1,44 @@
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { apiGatewayPush } from '../lib/gateway/api-gateway.ts';
+import type { DispatchEvent } from '../lib/handlers/events.ts';
+import { setUp, systemClock, systemRandom } from '../lib/handlers/parts.ts';
+import { BrokerError } from '../lib/model/errors.ts';
+import { cloudLimits } from '../lib/model/limits.ts';
+import { openDynamoStore } from '../lib/store/dynamodb/dynamodb-store.ts';
+
+/** Sooner than this a waiting invocation covers a wake-up; what is later is the sweep's. */
+const NEAR_MS = 60_000;
+
+function setting(name: string): string {
+  const value = process.env[name];
+  if (value) return value;
+  throw new BrokerError('UNAVAILABLE', `The function's environment lacks ${name}.`);
+}
+
+const lambda = new LambdaClient({});
+
+async function invokeDispatch(event: DispatchEvent): Promise<void> {
+  const Payload = JSON.stringify(event);
+  await lambda.send(
+    new InvokeCommand({ FunctionName: setting('DISPATCH_FUNCTION'), InvocationType: 'Event', Payload }),
+  );
+}
+
+/** The parts that the handlers are made from in AWS, made once for an execution environment. */
+export const bench = setUp({
+  store: openDynamoStore({ tablePrefix: setting('TABLE_PREFIX') }),
+  push: apiGatewayPush({ endpoint: setting('CONNECTIONS_ENDPOINT') }),
+  clock: systemClock,
+  random: systemRandom(),
+  limits: cloudLimits,
+  endsWithReply: true,
+  dispatch: (shard, nonce) => invokeDispatch({ shard, nonce }),
+  alarm: (shard, at) => {
+    if (at - Date.now() < NEAR_MS) bench.broker.defer(() => invokeDispatch({ shard, at }));
+  },
+  log: (event, details, error) => {
+    const level = error ? 'ERROR' : 'INFO';
+    const failure = error && { code: error.code, message: error.message, stack: error.stack };
+    process.stdout.write(`${JSON.stringify({ level, event, ...details, ...(failure ? { error: failure } : {}) })}\n`);
+  },
+});

@@ -1,0 +1,4 @@
+import { dispatchHandler } from '../lib/handlers/dispatch.ts';
+import { bench } from './aws.ts';
+
+export const handler = dispatchHandler(bench);

@@ -1,0 +1,4 @@
+import { sweepHandler } from '../lib/handlers/sweep.ts';
+import { bench } from './aws.ts';
+
+export const handler = sweepHandler(bench);

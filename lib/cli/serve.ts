@@ -1,0 +1,74 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { BrokerError } from '../model/errors.ts';
+import { type BrokerOptions, type BrokerUrls, type RunningBroker, startBroker } from '../server/start-broker.ts';
+import type { ServeOptions } from './options.ts';
+
+/** Runs the broker until it is told to stop. Ends the process with 1 if it cannot go on. */
+export async function serve(options: ServeOptions): Promise<void> {
+  if (options.pidFile !== undefined) keepPidFile(options.pidFile);
+  let broker: RunningBroker | undefined;
+  const stop = () => {
+    if (broker) void broker.close().then(() => process.exit(0));
+    else process.exit(0);
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+  try {
+    broker = await startBroker(brokerOptions(options));
+  } catch (error) {
+    fail(error instanceof BrokerError ? error.message : String(error));
+  }
+}
+
+function brokerOptions(options: ServeOptions): BrokerOptions {
+  const where = placeOf(options);
+  return {
+    port: options.port,
+    stompPort: options.stompPort,
+    data: options.data,
+    memory: options.memory,
+    allowedOrigins: options.allowOrigin,
+    ...(options.store === 'dynamodb' ? { dynamodb: dynamoOptions(options) } : {}),
+    onStandby: () => print(`CirrusMQ waits as the standby: another process is the master of ${where}.`),
+    onReady: (urls) => print(greeting(urls, where)),
+    onFatal: (error) => fail(error.message),
+    log: (event, details, error) => {
+      const failure = error && { code: error.code, message: error.message, cause: String(error.cause ?? '') };
+      process.stderr.write(`${JSON.stringify({ event, ...details, ...failure })}\n`);
+    },
+  };
+}
+
+function dynamoOptions({ tablePrefix, endpoint }: ServeOptions): NonNullable<BrokerOptions['dynamodb']> {
+  if (tablePrefix === undefined) fail('--store dynamodb needs --table-prefix.');
+  return { tablePrefix, ...(endpoint === undefined ? {} : { endpoint }) };
+}
+
+function placeOf({ memory, store, data, tablePrefix }: ServeOptions): string {
+  if (memory) return 'memory';
+  return store === 'dynamodb' ? `the tables ${tablePrefix}-*` : data;
+}
+
+function greeting({ url, webSocketUrl, stompUrl }: BrokerUrls, where: string): string {
+  return `CirrusMQ is ready; messages are kept in ${where}.
+  REST              ${url}
+  STOMP, WebSocket  ${webSocketUrl}
+  STOMP, TCP        ${stompUrl}
+Try:
+  curl -H 'content-type: text/plain' -d 'hello' ${url}/v1/queues/orders/messages
+  curl -X POST ${url}/v1/queues/orders/receive`;
+}
+
+function keepPidFile(path: string): void {
+  writeFileSync(path, `${process.pid}\n`);
+  process.once('exit', () => rmSync(path, { force: true }));
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+function fail(message: string): never {
+  process.stderr.write(`cirrusmq: ${message}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,2 @@
+/** The version of this software, as its package has it. */
+export const version = '0.1.0';

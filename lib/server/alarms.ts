@@ -1,0 +1,33 @@
+/** Longer waits are left to the sweep, which reads the wake-ups that were put down. */
+const LONGEST_MS = 60 * 60 * 1000;
+
+/** One timer a shard: the earliest time that was asked for. What comes later is asked for again by that turn. */
+export class Alarms {
+  readonly #timers = new Map<string, { readonly at: number; readonly timer: NodeJS.Timeout }>();
+  readonly #ring: (shard: string) => void;
+
+  constructor(ring: (shard: string) => void) {
+    this.#ring = ring;
+  }
+
+  readonly set = (shard: string, at: number): void => {
+    const wait = at - Date.now();
+    const set = this.#timers.get(shard);
+    if (wait > LONGEST_MS || (set && set.at <= at)) return;
+    clearTimeout(set?.timer);
+    const timer = setTimeout(
+      () => {
+        this.#timers.delete(shard);
+        this.#ring(shard);
+      },
+      Math.max(1, wait),
+    );
+    timer.unref();
+    this.#timers.set(shard, { at, timer });
+  };
+
+  clear(): void {
+    for (const { timer } of this.#timers.values()) clearTimeout(timer);
+    this.#timers.clear();
+  }
+}

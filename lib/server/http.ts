@@ -1,0 +1,47 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
+import type { LocalSockets } from '../gateway/sockets.ts';
+import { BrokerError } from '../model/errors.ts';
+import { errorResponse } from '../rest/failures.ts';
+import { eventOfRequest, writeResult } from './http-event.ts';
+import { answerManagement, isManagement } from './management.ts';
+
+export type RestHandler = (event: APIGatewayProxyEventV2) => Promise<APIGatewayProxyStructuredResultV2>;
+
+/** Serves REST and the `@connections` API. @param bodyBytes the largest request body */
+export function httpServer(rest: RestHandler, sockets: LocalSockets, bodyBytes: number): Server {
+  return createServer((request, response) => {
+    answer(request, response, rest, sockets, bodyBytes).catch(() => response.destroy());
+  });
+}
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  rest: RestHandler,
+  sockets: LocalSockets,
+  bodyBytes: number,
+): Promise<void> {
+  const body = await readBody(request, bodyBytes);
+  if (body === undefined) {
+    const message = `The request's body has more than ${bodyBytes} octets.`;
+    const { status, json } = errorResponse(new BrokerError('BODY_TOO_LARGE', message));
+    response.writeHead(status, { 'content-type': 'application/json', connection: 'close' });
+    response.end(JSON.stringify(json));
+    return;
+  }
+  if (isManagement(request)) return await answerManagement(request, response, body, sockets);
+  writeResult(response, await rest(eventOfRequest(request, body)));
+}
+
+async function readBody(request: IncomingMessage, most: number): Promise<Buffer | undefined> {
+  if (Number(request.headers['content-length'] ?? 0) > most) return undefined;
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.byteLength;
+    if (size > most) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,157 @@
+import type { Socket } from '../gateway/sockets.ts';
+import { asBrokerError, BrokerError } from '../model/errors.ts';
+import type { Limits } from '../model/limits.ts';
+import type { Frame } from '../stomp/frame.ts';
+import { agreeOnHeartBeat, negotiateVersion, parseHeartBeat, serverHeartBeat } from '../stomp/negotiation.ts';
+import { FrameParser } from '../stomp/parser.ts';
+import { errorFrame } from '../stomp/replies.ts';
+
+/** What a connection tells the server. */
+export type ConnectionEvents = {
+  /** Takes whole frames; the next ones come when it is done. */
+  readonly onFrames: (octets: Buffer) => Promise<void>;
+  readonly onEnd: () => Promise<void>;
+};
+
+/** A client may not be slower than its agreed heart-beat by more than this factor. */
+const HEART_BEAT_GRACE = 2;
+/** Unhandled input above which the transport is told to wait. */
+const PENDING_BYTES_MAX = 16 * 1024 * 1024;
+const END_OF_LINE = Buffer.from('\n');
+
+/**
+ * A connection whose transport keeps order: cuts its stream into whole frames, hands them on one after the other, and
+ * keeps heart-beats. What arrives while frames are being handled goes on together.
+ */
+export class OrderedConnection {
+  readonly #socket: Socket;
+  readonly #limits: Limits;
+  readonly #events: ConnectionEvents;
+  readonly #flow: { readonly pause: () => void; readonly resume: () => void };
+  readonly #parser: FrameParser;
+  #pending: Buffer[] = [];
+  #pendingBytes = 0;
+  #running: Promise<void> | undefined;
+  #refused: BrokerError | undefined;
+  #isEnded = false;
+  #isClosing = false;
+  #lastReceived = performance.now();
+  #beat: NodeJS.Timeout | undefined;
+  #watch: NodeJS.Timeout | undefined;
+  #silence: NodeJS.Timeout;
+
+  constructor(
+    socket: Socket,
+    limits: Limits,
+    events: ConnectionEvents,
+    flow: { readonly pause: () => void; readonly resume: () => void },
+  ) {
+    this.#socket = socket;
+    this.#limits = limits;
+    this.#events = events;
+    this.#flow = flow;
+    this.#parser = new FrameParser({ limits, version: '1.2', role: 'server' });
+    this.#silence = setTimeout(() => this.#breakSilence(), limits.frameIdleMs);
+  }
+
+  receive(octets: Buffer): void {
+    if (this.#refused || this.#isEnded) return;
+    this.#lastReceived = performance.now();
+    const parsed = this.#parser.push(octets);
+    for (const frame of parsed.frames) this.#notice(frame);
+    if (parsed.frames.length > 0) this.#add(parsed.octets);
+    this.#refused = parsed.error;
+    clearTimeout(this.#silence);
+    if (this.#parser.pendingBytes > 0) {
+      this.#silence = setTimeout(() => this.#breakSilence(), this.#limits.frameIdleMs);
+    }
+    this.#start();
+  }
+
+  /** The transport is gone. */
+  end(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#stopTimers();
+    void this.settled().then(() => this.#events.onEnd());
+  }
+
+  /** Resolves when all that was received so far is handled. */
+  async settled(): Promise<void> {
+    while (this.#running) await this.#running;
+  }
+
+  #add(octets: Buffer): void {
+    this.#pending.push(octets);
+    this.#pendingBytes += octets.byteLength;
+    if (this.#pendingBytes > PENDING_BYTES_MAX) this.#flow.pause();
+  }
+
+  /** What arrives at the very end of a run begins the next one. */
+  #start(): void {
+    if (this.#running || this.#isClosing) return;
+    if (this.#pending.length === 0 && !this.#refused) return;
+    this.#running = this.#run().finally(() => {
+      this.#running = undefined;
+      this.#start();
+    });
+  }
+
+  async #run(): Promise<void> {
+    while (this.#pending.length > 0) {
+      const octets = this.#pending.length === 1 ? (this.#pending[0] as Buffer) : Buffer.concat(this.#pending);
+      this.#pending = [];
+      if (this.#pendingBytes > PENDING_BYTES_MAX) this.#flow.resume();
+      this.#pendingBytes = 0;
+      try {
+        await this.#events.onFrames(octets);
+      } catch (error) {
+        this.#refused = asBrokerError(error);
+      }
+    }
+    if (this.#refused) this.#refuse(this.#refused);
+  }
+
+  #refuse(error: BrokerError): void {
+    this.#isClosing = true;
+    this.#stopTimers();
+    if (this.#isEnded) return;
+    this.#socket.send(errorFrame(error, error.details.receipt as string | undefined, this.#parser.version));
+    this.#socket.close();
+  }
+
+  /** The version and the heart-beats are agreed on by CONNECT, which the handler answers by the same rules. */
+  #notice(frame: Frame): void {
+    if (frame.command !== 'CONNECT' && frame.command !== 'STOMP') return;
+    try {
+      this.#parser.version = negotiateVersion(frame.headers['accept-version']);
+      const client = parseHeartBeat(frame.headers['heart-beat']);
+      this.#startHeartBeats(agreeOnHeartBeat(client, serverHeartBeat(this.#limits)));
+    } catch {
+      // The handler reads the same frame, and refuses it.
+    }
+  }
+
+  #startHeartBeats({ sendMs, receiveMs }: { readonly sendMs: number; readonly receiveMs: number }): void {
+    clearInterval(this.#beat);
+    clearInterval(this.#watch);
+    if (sendMs > 0) this.#beat = setInterval(() => this.#socket.send(END_OF_LINE), sendMs);
+    if (receiveMs === 0) return;
+    this.#watch = setInterval(() => {
+      if (performance.now() - this.#lastReceived > receiveMs * HEART_BEAT_GRACE) this.#socket.destroy();
+    }, receiveMs);
+  }
+
+  #breakSilence(): void {
+    const seconds = this.#limits.frameIdleMs / 1000;
+    const what = this.#parser.pendingBytes > 0 ? 'the rest of a frame' : 'a CONNECT frame';
+    this.#refused = new BrokerError('INVALID_FRAME', `Nothing was heard for ${seconds} s while waiting for ${what}.`);
+    this.#start();
+  }
+
+  #stopTimers(): void {
+    clearInterval(this.#beat);
+    clearInterval(this.#watch);
+    clearTimeout(this.#silence);
+  }
+}

@@ -1,0 +1,128 @@
+import { systemRandom } from '../handlers/parts.ts';
+import { asBrokerError, BrokerError } from '../model/errors.ts';
+import type { Limits } from '../model/limits.ts';
+import { Mastership } from './mastership.ts';
+import { type Running, run } from './run.ts';
+import { prepareStore, type StoreChoice, type StorePlace } from './stores.ts';
+
+export type BrokerOptions = {
+  /** WebSocket and REST; 0 takes a free one. Default 61614. */
+  readonly port?: number;
+  /** Plain STOMP over TCP; 0 takes a free one. Default 61613, or a free one where `port` is 0. */
+  readonly stompPort?: number;
+  /** The folder of the embedded store. Default `.cirrusmq` in the working folder. */
+  readonly data?: string;
+  /** Keeps messages in memory alone. */
+  readonly memory?: boolean;
+  /** Keeps messages in DynamoDB tables of this prefix; they are created if they are not there. */
+  readonly dynamodb?: { readonly tablePrefix: string; readonly endpoint?: string };
+  /** Bounds that are to be other than the profile's. */
+  readonly limits?: Partial<Limits>;
+  /** Origins of pages that may connect, besides those on loopback. */
+  readonly allowedOrigins?: readonly string[];
+  /** Told when another process is the master, and this one waits. */
+  readonly onStandby?: () => void;
+  /** Told each time that this process becomes the master and its ports are open. */
+  readonly onReady?: (broker: BrokerUrls) => void;
+  /** Told when the broker cannot go on; it has closed its ports. */
+  readonly onFatal?: (error: BrokerError) => void;
+  /** Takes what concerns the operator. Default: nothing is written. */
+  readonly log?: (event: string, details: Readonly<Record<string, unknown>>, error?: BrokerError) => void;
+};
+
+export type BrokerUrls = {
+  /** REST, e.g. `http://127.0.0.1:61614`. */
+  readonly url: string;
+  /** STOMP over WebSocket. */
+  readonly webSocketUrl: string;
+  /** Plain STOMP over TCP. */
+  readonly stompUrl: string;
+};
+
+export type RunningBroker = BrokerUrls & {
+  /** Lets what is under way end, closes the connections and gives the lease up. */
+  readonly close: () => Promise<void>;
+};
+
+/**
+ * Runs a whole broker in this process, on 127.0.0.1. Resolves when it is the master and its ports are open: while
+ * another process is the master of the same data, it waits as the standby. A master that loses its lease becomes the
+ * standby again.
+ * @throws BrokerError UNAVAILABLE if a port is taken or the data cannot be opened
+ */
+export async function startBroker(options: BrokerOptions = {}): Promise<RunningBroker> {
+  const prepared = await prepareStore(choiceOf(options));
+  const place = { ...prepared, limits: { ...prepared.limits, ...options.limits } };
+  const lifetime = new Lifetime(options, place);
+  const first = await lifetime.begin();
+  return { ...first, close: () => lifetime.close() };
+}
+
+function choiceOf({ memory, dynamodb, data = '.cirrusmq' }: BrokerOptions): StoreChoice {
+  if (memory) return { kind: 'memory' };
+  if (dynamodb) return { kind: 'dynamodb', tablePrefix: dynamodb.tablePrefix, endpoint: dynamodb.endpoint };
+  return { kind: 'lmdb', data };
+}
+
+/** Master, standby, master again: until it is closed. */
+class Lifetime {
+  readonly #options: BrokerOptions;
+  readonly #place: StorePlace;
+  readonly #stop = new AbortController();
+  #mastership: Mastership | undefined;
+  #running: Running | undefined;
+
+  constructor(options: BrokerOptions, place: StorePlace) {
+    this.#options = options;
+    this.#place = place;
+  }
+
+  /** Resolves once this process has been the master for the first time. */
+  async begin(): Promise<BrokerUrls> {
+    const urls = await this.#lead();
+    if (!urls) throw new BrokerError('UNAVAILABLE', 'The broker was closed before it became the master.');
+    return urls;
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.#running?.close();
+    await this.#mastership?.release();
+    await this.#place.close();
+  }
+
+  async #lead(): Promise<BrokerUrls | undefined> {
+    // One for a mastership: nonces and connection ids of an earlier one begin otherwise.
+    const epoch = systemRandom().id().slice(0, 8);
+    const { lease, times } = this.#place;
+    if (lease) {
+      this.#mastership = await Mastership.claim(lease, times, epoch, this.#stop.signal, {
+        onStandby: () => this.#options.onStandby?.(),
+        onLost: () => this.#retreat(new BrokerError('NOT_MASTER', 'Another process has become the master.')),
+      });
+      if (!this.#mastership) return undefined;
+    }
+    this.#running = await run(this.#options, this.#place, epoch, (error) => this.#retreat(error));
+    this.#options.onReady?.(this.#running.urls);
+    return this.#running.urls;
+  }
+
+  /** Closes at once what another may have opened already; then waits for its turn, or gives up. */
+  #retreat(error: BrokerError): void {
+    const running = this.#running;
+    if (!running || this.#stop.signal.aborted) return;
+    this.#running = undefined;
+    void this.#follow(running, error).catch((failure: unknown) => this.#options.onFatal?.(asBrokerError(failure)));
+  }
+
+  async #follow(running: Running, error: BrokerError): Promise<void> {
+    this.#options.log?.('mastership ended', { code: error.code }, error);
+    await running.abort();
+    if (error.code === 'NOT_MASTER') {
+      await this.#lead();
+      return;
+    }
+    await this.#mastership?.release();
+    this.#options.onFatal?.(error);
+  }
+}

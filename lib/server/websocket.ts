@@ -1,0 +1,42 @@
+import { isUtf8 } from 'node:buffer';
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { pickProtocol } from '../handlers/connect.ts';
+import type { Listener } from './listener.ts';
+
+const GOING_AWAY = 1001;
+const NORMAL = 1000;
+
+/** Takes WebSocket upgrades. A message may hold several frames, and a frame may come in several messages. */
+export function webSocketUpgrade(
+  listener: Listener,
+  maxPayload: number,
+): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
+  const server = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload,
+    handleProtocols: (offered) => pickProtocol([...offered].join(',')) ?? false,
+  });
+  return (request, socket, head) => {
+    server.handleUpgrade(request, socket, head, (webSocket) => take(listener, webSocket));
+  };
+}
+
+function take(listener: Listener, webSocket: WebSocket): void {
+  const connection = listener.accept(
+    {
+      // A text for those who read texts, octets where it is none.
+      send: (octets) => webSocket.send(octets, { binary: !isUtf8(octets) }),
+      bufferedBytes: () => webSocket.bufferedAmount,
+      close: () => webSocket.close(listener.isStopping ? GOING_AWAY : NORMAL),
+      destroy: () => webSocket.terminate(),
+    },
+    { pause: () => webSocket.pause(), resume: () => webSocket.resume() },
+  );
+  webSocket.on('message', (data: Buffer) => connection.receive(data));
+  webSocket.on('close', () => connection.end());
+  // A protocol error closes the socket, which is what matters.
+  webSocket.on('error', () => webSocket.terminate());
+}

@@ -1,0 +1,53 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+
+/** A broker in a process of its own, as `cirrusmq serve` runs it. */
+export type BrokerProcess = {
+  readonly process: ChildProcess;
+  /** Resolves with its URLs once it is ready; rejects if it ends before. */
+  readonly ready: Promise<{ url: string; webSocketUrl: string; stompUrl: string }>;
+  /** Resolves once it says that it waits as the standby. */
+  readonly standby: Promise<void>;
+  /** What it wrote to its error output. */
+  readonly errors: () => string;
+  /** Sends a signal and waits for the end. */
+  readonly end: (signal?: NodeJS.Signals) => Promise<void>;
+};
+
+/** Starts `cirrusmq serve` with these arguments, on free ports unless they say otherwise. */
+export function startBrokerProcess(args: readonly string[], ports: readonly string[] = freePorts): BrokerProcess {
+  // The server process itself, not a package manager around it: a signal must reach the broker.
+  const child = spawn(process.execPath, ['lib/cli/main.ts', 'serve', ...ports, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let errors = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    errors += text;
+  });
+  const ended = once(child, 'exit');
+  const standby = Promise.withResolvers<void>();
+  const ready = Promise.withResolvers<{ url: string; webSocketUrl: string; stompUrl: string }>();
+  const urls: string[] = [];
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    if (line.includes('as the standby')) standby.resolve();
+    const url = /^ {2}(?:REST|STOMP, \w+) +(\S+)$/.exec(line)?.[1];
+    if (url) urls.push(url);
+    const [rest, webSocket, stomp] = urls;
+    if (line === 'Try:') ready.resolve({ url: rest ?? '', webSocketUrl: webSocket ?? '', stompUrl: stomp ?? '' });
+  });
+  void ended.then(() => ready.reject(new Error(`The broker ended before it was ready: ${errors}`)));
+  ready.promise.catch(() => {});
+  return {
+    process: child,
+    ready: ready.promise,
+    standby: standby.promise,
+    errors: () => errors,
+    async end(signal = 'SIGTERM') {
+      child.kill(signal);
+      if (child.exitCode === null && child.signalCode === null) await ended;
+    },
+  };
+}
+
+const freePorts = ['--port', '0', '--stomp-port', '0'];

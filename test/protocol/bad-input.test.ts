@@ -1,0 +1,179 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { localLimits } from '../../lib/model/limits.ts';
+import { type RunningBroker, startBroker } from '../../lib/server/start-broker.ts';
+import { RawStomp, textOf } from '../raw-stomp.ts';
+
+let broker: RunningBroker;
+beforeAll(async () => {
+  broker = await startBroker({ port: 0, memory: true });
+});
+afterAll(() => broker.close());
+
+/** Sends what is wrong in a session of its own; gives the ERROR, after which the server has closed it. */
+async function refusalOf(octets: string | Uint8Array, version: '1.0' | '1.1' | '1.2' = '1.2') {
+  const raw = await RawStomp.connect(broker.stompUrl, version);
+  const frame = await raw.ask(octets);
+  await raw.closed;
+  return { command: frame.command, ...frame.headers, text: textOf(frame) };
+}
+
+async function isAlive(): Promise<boolean> {
+  const raw = await RawStomp.connect(broker.stompUrl);
+  const receipt = await raw.ask('SEND\ndestination:/queue/alive\nreceipt:alive\n\nstill here\0');
+  raw.destroy();
+  return receipt.command === 'RECEIPT' && receipt.headers['receipt-id'] === 'alive';
+}
+
+type Wrong = readonly [what: string, octets: string | Uint8Array, code: string, says: RegExp];
+
+const huge = localLimits.frameBytes + 1;
+const wrongs: readonly Wrong[] = [
+  ['an unknown command', 'PUBLISH\nreceipt:1\n\n\0', 'INVALID_FRAME', /"PUBLISH".*SEND/],
+  ['a missing destination', 'SEND\nreceipt:1\n\nbody\0', 'INVALID_HEADER', /destination/],
+  ['a header without a colon', 'SEND\ndestination\n\nbody\0', 'INVALID_FRAME', /destination.*colon/],
+  ['a header without a name', 'SEND\n:value\n\nbody\0', 'INVALID_HEADER', /name/],
+  ['an undefined escape', 'SEND\ndestination:/queue/a\nx:a\\tb\n\nbody\0', 'INVALID_HEADER', /\\t/],
+  [
+    'a content-length too short',
+    'SEND\ndestination:/queue/a\ncontent-length:2\n\nbody\0',
+    'INVALID_FRAME',
+    /content-length/,
+  ],
+  [
+    'a content-length over the limit',
+    `SEND\ndestination:/queue/a\ncontent-length:${huge}\n\nb`,
+    'BODY_TOO_LARGE',
+    /octets/,
+  ],
+  [
+    'a content-length that is no number',
+    'SEND\ndestination:/queue/a\ncontent-length:4x\n\nbody\0',
+    'INVALID_HEADER',
+    /content-length/,
+  ],
+  [
+    'a frame over the limit',
+    Buffer.concat([Buffer.from('SEND\ndestination:/queue/a\n\n'), Buffer.alloc(huge, 'x')]),
+    'BODY_TOO_LARGE',
+    /octets/,
+  ],
+  [
+    'a body over the limit',
+    `SEND\ndestination:/queue/a\n\n${'x'.repeat(localLimits.bodyBytes + 1)}\0`,
+    'BODY_TOO_LARGE',
+    /4194305 octets.*4194304/,
+  ],
+  ['a header line over the limit', `SEND\nx:${'y'.repeat(localLimits.headerBytes)}\n\n\0`, 'LIMIT_EXCEEDED', /header/],
+  ['too many headers', `SEND\n${'a:b\n'.repeat(localLimits.headerCount + 1)}\n\0`, 'LIMIT_EXCEEDED', /headers/],
+  [
+    'invalid UTF-8 in a header',
+    Buffer.from('SEND\ndestination:/queue/\xff\n\nbody\0', 'latin1'),
+    'INVALID_FRAME',
+    /UTF-8/,
+  ],
+  ['a body where none may be', 'ACK\nid:x\n\nbody\0', 'INVALID_FRAME', /body/i],
+  ['a second CONNECT', 'CONNECT\naccept-version:1.2\nhost:a\n\n\0', 'ALREADY_CONNECTED', /session/],
+  ['an unknown subscription', 'UNSUBSCRIBE\nid:none\nreceipt:1\n\n\0', 'UNKNOWN_SUBSCRIPTION', /"none"/],
+  ['a subscription without an id', 'SUBSCRIBE\ndestination:/queue/a\n\n\0', 'INVALID_HEADER', /"id"/],
+  ['a subscription to nothing', 'SUBSCRIBE\nid:1\n\n\0', 'INVALID_HEADER', /"destination"/],
+  [
+    'an ack mode that is none',
+    'SUBSCRIBE\nid:1\ndestination:/queue/a\nack:maybe\n\n\0',
+    'INVALID_HEADER',
+    /auto, client/,
+  ],
+  [
+    'a prefetch that is no number',
+    'SUBSCRIBE\nid:1\ndestination:/queue/a\nprefetch-count:many\n\n\0',
+    'INVALID_HEADER',
+    /prefetch-count/,
+  ],
+  ['an acknowledgement that never was', 'ACK\nid:bm90aGluZw\nreceipt:1\n\n\0', 'INVALID_TOKEN', /ack header/],
+  ['a queue without a name', 'SEND\ndestination:/queue/\n\nbody\0', 'INVALID_DESTINATION', /empty/],
+  ['a destination of no kind', 'SEND\ndestination:/heap/a\n\nbody\0', 'INVALID_DESTINATION', /\/queue\//],
+  ['a name with a wildcard', 'SEND\ndestination:/queue/a*\n\nbody\0', 'INVALID_DESTINATION', /letters, digits/],
+  ['a name that is a verb', 'SEND\ndestination:/queue/a/messages\n\nbody\0', 'INVALID_DESTINATION', /"messages"/],
+  [
+    'a name that is too long',
+    `SEND\ndestination:/queue/${'a'.repeat(300)}\n\nbody\0`,
+    'INVALID_DESTINATION',
+    /255 octets/,
+  ],
+  ['a topic', 'SEND\ndestination:/topic/a\n\nbody\0', 'NOT_SUPPORTED', /topic/],
+  ['a temporary queue', 'SUBSCRIBE\nid:1\ndestination:/temp-queue/a\n\n\0', 'NOT_SUPPORTED', /temp-queue/],
+  ['a transaction', 'BEGIN\ntransaction:t\n\n\0', 'NOT_SUPPORTED', /ransaction/],
+  ['a SEND in a transaction', 'SEND\ndestination:/queue/a\ntransaction:t\n\nbody\0', 'NOT_SUPPORTED', /ransaction/],
+  ['a selector', "SUBSCRIBE\nid:1\ndestination:/queue/a\nselector:a = 'b'\n\n\0", 'NOT_SUPPORTED', /elector/],
+  ['an expiry that is no time', 'SEND\ndestination:/queue/a\nexpires:soon\n\nbody\0', 'INVALID_HEADER', /expires/],
+  ['a priority out of range', 'SEND\ndestination:/queue/a\npriority:10\n\nbody\0', 'INVALID_HEADER', /priority/],
+];
+
+describe('over STOMP', () => {
+  it.each(wrongs)('%s is an ERROR that says so, and the server goes on', async (_what, octets, code, says) => {
+    const refusal = await refusalOf(octets);
+    expect(refusal).toMatchObject({ command: 'ERROR', code });
+    expect(refusal.text).toMatch(says);
+    expect(refusal.text).not.toMatch(/ at .*:\d+/);
+    expect(await isAlive()).toBe(true);
+  });
+
+  it('an ERROR names the receipt that was asked for', async () => {
+    expect(await refusalOf('SEND\nreceipt:mine\n\nbody\0')).toMatchObject({ 'receipt-id': 'mine' });
+  });
+
+  it('what came before the faulty frame is done and confirmed', async () => {
+    const raw = await RawStomp.connect(broker.stompUrl);
+    raw.send('SEND\ndestination:/queue/before\nreceipt:good\n\nbody\0FOO\n\n\0');
+    expect((await raw.next()).headers['receipt-id']).toBe('good');
+    expect((await raw.next()).command).toBe('ERROR');
+  });
+
+  it('a frame before CONNECT is refused', async () => {
+    const raw = await RawStomp.open(broker.stompUrl);
+    const frame = await raw.ask('SEND\ndestination:/queue/a\n\nbody\0');
+    expect(frame.headers.code).toBe('NOT_CONNECTED');
+    await raw.closed;
+  });
+
+  it('a version that is not supported is refused with those that are', async () => {
+    const raw = await RawStomp.open(broker.stompUrl);
+    const frame = await raw.ask('CONNECT\naccept-version:3.0\nhost:a\n\n\0');
+    expect(frame.headers).toMatchObject({ code: 'UNSUPPORTED_VERSION', version: '1.0,1.1,1.2' });
+    await raw.closed;
+  });
+
+  it('NACK is unknown to 1.0', async () => {
+    expect(await refusalOf('NACK\nmessage-id:a\n\n\0', '1.0')).toMatchObject({ code: 'NOT_SUPPORTED' });
+  });
+
+  it('a carriage return is no escape of 1.1', async () => {
+    const wrong = 'SEND\ndestination:/queue/a\nx:a\\rb\n\nbody\0';
+    expect(await refusalOf(wrong, '1.1')).toMatchObject({ code: 'INVALID_HEADER' });
+  });
+
+  it('a second subscription of the same id is refused', async () => {
+    const raw = await RawStomp.connect(broker.stompUrl);
+    const subscribe = 'SUBSCRIBE\nid:1\ndestination:/queue/twice\nreceipt:r\n\n\0';
+    expect((await raw.ask(subscribe)).command).toBe('RECEIPT');
+    expect((await raw.ask(subscribe)).headers.code).toBe('DUPLICATE_SUBSCRIPTION');
+  });
+});
+
+describe('half a frame and then silence', () => {
+  it.each([
+    ['a frame that does not end', 'SEND\ndestination:/queue/a\n\nbody'],
+    ['a content-length that is too long', 'SEND\ndestination:/queue/a\ncontent-length:50\n\nbody\0'],
+  ])('%s ends in an ERROR when the patience is over', async (_what, octets) => {
+    const raw = await RawStomp.connect(impatient.stompUrl);
+    const frame = await raw.ask(octets);
+    expect(frame.headers.code).toBe('INVALID_FRAME');
+    expect(textOf(frame)).toMatch(/rest of a frame/);
+    await raw.closed;
+  });
+
+  let impatient: RunningBroker;
+  beforeAll(async () => {
+    impatient = await startBroker({ port: 0, memory: true, limits: { frameIdleMs: 200 } });
+  });
+  afterAll(() => impatient.close());
+});

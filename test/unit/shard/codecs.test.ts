@@ -1,0 +1,185 @@
+import { Packr } from 'msgpackr';
+import { describe, expect, it } from 'vitest';
+import { BrokerError } from '../../../lib/model/errors.ts';
+import type { OutgoingMessage } from '../../../lib/model/message.ts';
+import { decodeBatch, encodeBatch } from '../../../lib/shard/batch.ts';
+import { decodeEntry, type Entry, encodeEntry, type Request } from '../../../lib/shard/entry.ts';
+import { decodePage, encodePage, type Reference } from '../../../lib/shard/reference.ts';
+import { decodeState, emptyState, encodeState, type State } from '../../../lib/shard/state.ts';
+
+const ranges = [
+  { first: 1, count: 2, attempt: 1 },
+  { first: 2 ** 40, count: 1, attempt: 7 },
+];
+
+/** One of each kind, and of each of its choices. */
+const requests: readonly Request[] = [
+  {
+    kind: 'send',
+    key: 'k',
+    born: 1,
+    runs: [
+      { count: 3, transient: false, expires: 0 },
+      { count: 1, transient: true, expires: 1_700_000_000_123 },
+    ],
+  },
+  { kind: 'forward', key: 'k', source: '/queue/ä', numbers: [1, 2, 9], born: 5 },
+  { kind: 'acknowledge', incarnation: 'abcdef', deliveries: ranges },
+  { kind: 'reject', incarnation: 'abcdef', deliveries: ranges },
+  { kind: 'acknowledge-up-to', incarnation: 'abcdef', sequence: 9, deliveryAttempt: 2 },
+  { kind: 'reject-up-to', incarnation: 'abcdef', sequence: 9, deliveryAttempt: 2 },
+  { kind: 'acknowledge-message', consumer: 'c', key: 'k', index: 4, upTo: true },
+  { kind: 'reject-message', consumer: 'c', key: 'k', index: 4, upTo: false },
+  { kind: 'extend', incarnation: 'abcdef', deliveries: ranges, deadline: 1_700_000_000_123 },
+  { kind: 'join', connection: 'c', subscription: 's', ack: 'auto', prefetch: 20 },
+  { kind: 'join', connection: 'c', subscription: 's', ack: 'client', prefetch: 1 },
+  { kind: 'join', connection: 'c', subscription: 's', ack: 'client-individual', prefetch: 4096 },
+  { kind: 'leave', consumer: 'c', reason: 'unsubscribed' },
+  { kind: 'leave', consumer: 'c', reason: 'lost' },
+  { kind: 'receive', max: 10, deadline: 1_700_000_000_123 },
+  { kind: 'purge' },
+  { kind: 'extended', upTo: 100, born: 1_700_000_000 },
+];
+const entries = requests.map((request, i): Entry => ({ id: `entry-${i}`, attempt: i + 1, ...request }) as Entry);
+
+const past = { born: 1_700_000_000, transient: false, flagged: false, shared: false };
+const references: readonly Reference[] = [
+  { level: 0, key: 'a', first: 1, count: 2, offset: 3, expires: 0, ...past },
+  { level: 0, key: 'b', first: 3, count: 1, offset: 0, expires: 1_700_000_000_123, ...past, transient: true },
+  { level: 0, key: 'c', first: 4, count: 1, offset: 0, expires: 0, ...past, flagged: true },
+  { level: 0, key: 'd', first: 5, count: 1, offset: 0, expires: 0, ...past, shared: true },
+  { level: 2, key: 'e', first: 6, count: 2 ** 40, offset: 0, expires: 0, ...past },
+];
+
+const flight = { first: 1, count: 2, consumer: 3, attempt: 1, failures: 0, deadline: 0 };
+const plain = { transient: false, pushing: false, redelivered: false };
+const back = { first: 9, count: 1, attempt: 2, failures: 1, transient: false, redelivered: false, suspect: false };
+const member = { connection: 'c', subscription: 's', prefetch: 20, seen: 1_700_000_000, patience: 60 };
+const state: State = {
+  ...emptyState('abcdef'),
+  next: 2 ** 41,
+  references,
+  held: references.slice(0, 4),
+  flights: [
+    { ...flight, ...plain },
+    { ...flight, ...plain, attempt: 2 },
+    { ...flight, ...plain, failures: 1 },
+    { ...flight, ...plain, deadline: 1_700_000_000_123 },
+    { ...flight, ...plain, transient: true },
+    { ...flight, ...plain, pushing: true },
+    { ...flight, ...plain, redelivered: true },
+  ],
+  returned: [back, { ...back, transient: true }, { ...back, redelivered: true }, { ...back, suspect: true }],
+  consumers: [
+    { number: 1, id: 'x', ack: 'auto', ...member },
+    { number: 2, id: 'y', ack: 'client', ...member },
+    { number: 3, id: 'z', ack: 'client-individual', ...member, connection: '' },
+  ],
+  nextConsumer: 4,
+  rotation: 2,
+  counts: { sent: 1, acknowledged: 2, deadLettered: 3, expired: 4, purged: 5, dropped: 6 },
+  recent: ['a', 'b'],
+  repeated: ['c'],
+  sources: [{ source: 'orders', floor: 3, taken: [[5, 6] as const, [8, 11] as const] }],
+  wake: 28_333_333,
+};
+
+const messages: readonly OutgoingMessage[] = [
+  { body: Buffer.from('text'), text: true, headers: { a: '1', 'content-type': 'text/plain' } },
+  { body: Buffer.of(0, 255), text: false, headers: { b: '' } },
+  { body: Buffer.alloc(0), text: true, headers: {} },
+  { body: Buffer.alloc(0), text: false, headers: {} },
+];
+
+/** Fresh octets: a state that was just encoded is remembered by them. */
+const copy = (bytes: Uint8Array) => Uint8Array.from(bytes);
+
+describe('what is written is read again', () => {
+  it.each(entries)('an entry of kind $kind', (entry) => {
+    expect(decodeEntry(copy(encodeEntry(entry)))).toEqual(entry);
+  });
+
+  it('a state, every field of it', () => {
+    expect(decodeState(copy(encodeState(state)))).toEqual(state);
+    expect(decodeState(copy(encodeState(emptyState('x'))))).toEqual(emptyState('x'));
+  });
+
+  it('a page', () => {
+    expect(decodePage('p', copy(encodePage(references)))).toEqual(references);
+  });
+
+  it('a batch, text and binary, with and without headers', () => {
+    const decoded = decodeBatch('b', copy(encodeBatch(messages, 1_700_000_000_123)));
+    expect(decoded.map(({ text, headers }) => ({ text, headers }))).toEqual(
+      messages.map(({ text, headers }) => ({ text, headers })),
+    );
+    expect(decoded.map(({ body }) => Buffer.from(body).toString('hex'))).toEqual(['74657874', '00ff', '', '']);
+    expect(decoded[0]?.timestamp).toBe(1_700_000_000_123);
+  });
+});
+
+const codecs: readonly [string, Uint8Array, (bytes: Uint8Array) => unknown][] = [
+  ['state', encodeState(state), decodeState],
+  ['page', encodePage(references), (bytes) => decodePage('p', bytes)],
+  ['batch', encodeBatch(messages, 1), (bytes) => decodeBatch('b', bytes)],
+  ...entries.map((entry): [string, Uint8Array, (bytes: Uint8Array) => unknown] => [
+    entry.kind,
+    encodeEntry(entry),
+    decodeEntry,
+  ]),
+];
+
+/** What reading throws; undefined if it reads. */
+function failureOf(read: () => unknown): unknown {
+  try {
+    read();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+describe('what is damaged is refused as such', () => {
+  const values = [null, 0, 'text', {}, [], [null], [[]], ['1'], [1, null, null, 1], new Date(0)];
+
+  it.each(codecs)('a %s that is cut short is CORRUPT', (_, bytes, decode) => {
+    for (let length = 0; length < bytes.length; length++) {
+      expect(failureOf(() => decode(copy(bytes.subarray(0, length))))).toMatchObject({ code: 'CORRUPT' });
+    }
+  });
+
+  it.each(codecs)('a %s with any octet changed is read or refused, and never crashes', (_, bytes, decode) => {
+    for (let at = 0; at < bytes.length; at++) {
+      for (const octet of [0x00, 0x7f, 0x80, 0x90, 0xa0, 0xc0, 0xc1, 0xc7, 0xdd, 0xdf, 0xff]) {
+        const damaged = copy(bytes);
+        damaged[at] = octet;
+        const failure = failureOf(() => decode(damaged));
+        if (failure !== undefined && !(failure instanceof BrokerError)) throw failure;
+      }
+    }
+  });
+
+  it.each(codecs)('something else in the place of a %s is refused', (_, __, decode) => {
+    for (const value of values) {
+      expect(
+        failureOf(() => decode(new Packr().pack(value))),
+        JSON.stringify(value),
+      ).toBeInstanceOf(BrokerError);
+    }
+  });
+});
+
+it.each(codecs.slice(0, 3))('a %s of a newer version is UNAVAILABLE: newer code reads it', (_, bytes, decode) => {
+  const packr = new Packr({ useRecords: false });
+  const newer = packr.pack([2, ...(packr.unpack(bytes) as unknown[]).slice(1)]);
+  expect(failureOf(() => decode(newer))).toMatchObject({ code: 'UNAVAILABLE', retryable: true });
+});
+
+it('an entry of an unknown kind is UNAVAILABLE: newer code reads it', () => {
+  expect(failureOf(() => decodeEntry(new Packr().pack([99, 'id', 1])))).toMatchObject({ code: 'UNAVAILABLE' });
+});
+
+it('a state that is as usual stays small', () => {
+  const busy = { ...emptyState('abcdef'), flights: [{ ...flight, ...plain }], consumers: state.consumers.slice(0, 1) };
+  expect(encodeState(busy).byteLength).toBeLessThan(80);
+});

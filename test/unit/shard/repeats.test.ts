@@ -1,0 +1,73 @@
+import { expect, it } from 'vitest';
+import { readyCount } from '../../../lib/shard/draft.ts';
+import type { Request } from '../../../lib/shard/entry.ts';
+import { OneShard } from './one-shard.ts';
+
+it('a repeat adds nothing, and a first attempt that is late after its repeat adds nothing', () => {
+  const shard = new OneShard();
+  const entry = shard.send([0]);
+  shard.take([entry, { ...entry, attempt: 2 }]);
+  shard.take([{ ...entry, attempt: 3 }]);
+  const late = shard.send([0]);
+  shard.take([{ ...late, attempt: 2 }]);
+  for (let i = 0; i < 20; i++) shard.take([shard.send([0])]);
+  shard.take([late]);
+  expect(shard.state.counts.sent).toBe(22);
+});
+
+it('a repeat that can no longer be told is flagged, and never frees the body of the first', () => {
+  const shard = new OneShard({ referencesPerLevel: 3 });
+  const entry = shard.send([0]);
+  shard.take([entry, ...Array.from({ length: 20 }, () => shard.send([0]))]);
+  // The first lies in flight, and its repeat comes when its reference is known no more.
+  shard.take([{ ...entry, attempt: 2 }]);
+  const copies = shard.state.counts.sent;
+  expect(copies).toBe(21);
+  const deep = new OneShard({ referencesPerLevel: 3 });
+  const first = [deep.send([0]), deep.send([0]), deep.send([0])];
+  deep.take([...first, ...Array.from({ length: 20 }, () => deep.send([0]))]);
+  const inPage = first[2];
+  if (!inPage) throw new Error('no third entry');
+  deep.take([{ ...inPage, attempt: 2 }]);
+  expect(deep.state.counts.sent).toBe(24);
+  const given = OneShard.given(deep.take([deep.join('client-individual', 100)]).turn);
+  expect(given.filter(({ key }) => key === 'batch-3')).toMatchObject([{ redelivered: false }, { redelivered: true }]);
+  deep.take([deep.acknowledge(24, 1, 1)]);
+  expect(deep.discarded).not.toContain('batch-3');
+});
+
+it('a consumer that left does not come back by a late repeat of its join', () => {
+  const shard = new OneShard();
+  const join = shard.join('auto', 1);
+  const leave = shard.entry({ kind: 'leave', consumer: join.id, reason: 'unsubscribed' });
+  shard.take([join, leave]);
+  for (let i = 0; i < 20; i++) shard.take([shard.send([0])]);
+  shard.take([{ ...join, attempt: 2 }]);
+  expect(shard.state.consumers).toEqual([]);
+});
+
+it('messages of another shard are taken once, whatever batch brings them again', () => {
+  const shard = new OneShard();
+  const forward = (key: string, numbers: number[]): Request => {
+    shard.batches.set(
+      key,
+      numbers.map((n) => ({ body: Buffer.from(`${n}`), text: true, headers: {}, timestamp: 0 })),
+    );
+    return { kind: 'forward', key, source: 'orders', numbers, born: 1 };
+  };
+  shard.take([shard.entry(forward('a', [3, 5])), shard.entry(forward('b', [3, 4, 5, 6]))]);
+  expect(readyCount(shard.state)).toBe(4);
+  const given = OneShard.given(shard.take([shard.join('auto', 10)]).turn);
+  expect(given.map(({ message }) => Buffer.from(message.body).toString())).toEqual(['3', '5', '4', '6']);
+  expect(given.some(({ redelivered }) => redelivered)).toBe(false);
+});
+
+it('messages of another shard that can no longer be told are flagged', () => {
+  const shard = new OneShard();
+  const numbers = Array.from({ length: 20 }, (_, i) => 2 * i + 1);
+  shard.batches.set('a', []);
+  shard.take([shard.entry({ kind: 'forward', key: 'a', source: 'orders', numbers, born: 1 })]);
+  shard.take([shard.entry({ kind: 'forward', key: 'b', source: 'orders', numbers: [1, 39], born: 1 })]);
+  expect(shard.state.references.at(-1)).toMatchObject({ key: 'b', offset: 0, count: 1, flagged: true });
+  expect(shard.state.counts.sent).toBe(21);
+});

@@ -1,0 +1,175 @@
+import { describe, expect, it } from 'vitest';
+import { readyCount } from '../../../lib/shard/draft.ts';
+import { NOW, OneShard } from './one-shard.ts';
+
+const bodiesOf = (turn: Parameters<typeof OneShard.given>[0]) =>
+  OneShard.given(turn).map(({ message }) => Buffer.from(message.body).toString());
+
+describe('a push that fails', () => {
+  it('dead-letters what is exhausted in the next turn, and wakes the shard for it', () => {
+    const shard = new OneShard({ deliveries: 1 });
+    const { settled } = shard.take([shard.send([0]), shard.join('client-individual', 5)], {}, 'lost');
+    expect(readyCount(settled.state)).toBe(1);
+    expect(settled.wakeAt).toBeLessThanOrEqual(NOW + 1000);
+    const { turn } = shard.take([]);
+    expect(turn.deadLetters).toMatchObject([{ sequence: 1, failures: 1 }]);
+    expect(shard.state.counts.deadLettered).toBe(1);
+  });
+
+  it('leaves the message in a dead-letter queue, however often', () => {
+    const shard = new OneShard({ deliveries: 1 });
+    shard.take([shard.send([0]), shard.join('client-individual', 5)], { deadLetters: false }, 'lost');
+    const { turn } = shard.take([shard.join('auto', 5)], { deadLetters: false });
+    expect(OneShard.given(turn)).toMatchObject([{ sequence: 1, attempt: 2, failures: 1, redelivered: true }]);
+  });
+
+  it('gives to another consumer soon what one that is gone did not get, unflagged', () => {
+    const shard = new OneShard();
+    shard.take([shard.join('auto', 1), shard.join('auto', 1)]);
+    const { settled } = shard.take([shard.send([0])], {}, 'gone');
+    expect(settled.wakeAt).toBe(NOW + 1000);
+    expect(OneShard.given(shard.take([]).turn)).toMatchObject([{ sequence: 1, redelivered: false }]);
+  });
+
+  it('never repeats a transient message of which nothing is known', () => {
+    const shard = new OneShard();
+    shard.take([shard.send([0], true), shard.join('auto', 5)], {}, 'unknown');
+    expect(shard.state).toMatchObject({ flights: [], returned: [], counts: { dropped: 1 } });
+  });
+});
+
+describe('a purge', () => {
+  it('leaves the body of a batch whose first messages are in flight', () => {
+    const shard = new OneShard();
+    shard.take([shard.send([0, 0]), shard.join('client-individual', 1)]);
+    const consumer = shard.state.consumers[0]?.id ?? '';
+    shard.take([shard.entry({ kind: 'purge' })]);
+    expect(shard.discarded).toEqual([]);
+    shard.take([shard.entry({ kind: 'leave', consumer, reason: 'lost' })]);
+    const { turn } = shard.take([shard.join('auto', 5)]);
+    expect(bodiesOf(turn)).toEqual(['batch-1/0']);
+    expect(shard.discarded).toEqual(['batch-1']);
+  });
+});
+
+describe('a takeover', () => {
+  const crashed = (shard: OneShard, ack: 'auto' | 'client' | 'client-individual', prefetch: number) => {
+    shard.take([shard.join(ack, prefetch)]);
+    return [shard.send([0, 0, 0, 0, 0, 0])];
+  };
+
+  it('flags as many as the consumer had room for, and no more', () => {
+    const shard = new OneShard({ inFlightPerShard: 100 });
+    const inbox = [...crashed(shard, 'client-individual', 3), shard.join('client-individual', 2)];
+    const { turn } = shard.take([...inbox], { takeover: true });
+    expect(OneShard.given(turn).map(({ redelivered }) => redelivered)).toEqual([true, true, true, true, true]);
+    const { turn: next } = shard.take([shard.acknowledge(1, 5, 2)]);
+    expect(OneShard.given(next)).toMatchObject([{ sequence: 6, attempt: 1, redelivered: false }]);
+  });
+
+  it('flags nothing where consumers are cumulative: they get nothing before a commit', () => {
+    const shard = new OneShard();
+    const { turn } = shard.take(crashed(shard, 'client', 3), { takeover: true });
+    expect(OneShard.given(turn).map(({ redelivered }) => redelivered)).toEqual([false, false, false]);
+  });
+
+  it('flags what lay behind messages that had expired', () => {
+    const shard = new OneShard();
+    shard.take([shard.join('client-individual', 1)]);
+    const { turn } = shard.take([shard.send([NOW - 1, 0, 0])], { takeover: true });
+    expect(OneShard.given(turn)).toMatchObject([{ sequence: 2, redelivered: true }]);
+  });
+
+  it('flags what an exhausted delivery made room for', () => {
+    const shard = new OneShard({ deliveries: 1, unknownPostMs: 10 });
+    shard.take([shard.send([0, 0]), shard.join('client-individual', 1)], {}, 'unknown');
+    const { turn } = shard.take([], { takeover: true, now: NOW + 10 });
+    expect(turn.deadLetters).toMatchObject([{ sequence: 1 }]);
+    expect(OneShard.given(turn)).toMatchObject([{ sequence: 2, redelivered: true }]);
+  });
+
+  it('flags what a second dead master pushed after acknowledgements of what the first had pushed', () => {
+    const shard = new OneShard({ turnMessages: 2 });
+    shard.take([shard.join('client-individual', 4)]);
+    const inbox = [shard.send([0, 0, 0, 0, 0]), shard.acknowledge(1, 2, 1)];
+    const second = shard.decide(inbox, shard.context({ takeover: true }));
+    expect(OneShard.given(second).map(({ sequence }) => sequence)).toEqual([3, 4]);
+    const { turn: third } = shard.take(inbox, { takeover: true });
+    expect(OneShard.given(third)).toMatchObject([
+      { sequence: 3, redelivered: true },
+      { sequence: 4, redelivered: true },
+    ]);
+  });
+
+  it('drops transient messages that were being pushed, and counts them', () => {
+    const shard = new OneShard();
+    const context = shard.context();
+    const turn = shard.decide([shard.send([0], true), shard.join('auto', 1)], context);
+    expect(turn.deliveries).toMatchObject([{ commitFirst: true, flights: [{ pushing: true }] }]);
+    shard.take([shard.send([0], true), shard.join('client', 1)], {}, 'unsent');
+    expect(shard.state.counts.dropped).toBe(0);
+  });
+});
+
+describe('expiry', () => {
+  it('takes a turn’s worth of expired messages at a time', () => {
+    const shard = new OneShard({ turnMessages: 2 });
+    const { turn } = shard.take([1, 2, 3, 4, 5].map(() => shard.send([NOW - 1])));
+    expect(turn.more).toBe(true);
+    expect(shard.state.counts.expired).toBe(2);
+    for (let turns = 0; turns < 2; turns++) shard.take([]);
+    expect(shard.state).toMatchObject({ counts: { expired: 5 }, references: [] });
+  });
+
+  it('wakes for one expiry after the other', () => {
+    const shard = new OneShard();
+    expect(shard.take([shard.send([NOW + 100, NOW + 500, 0])]).settled.wakeAt).toBe(NOW + 100);
+    expect(shard.take([], { now: NOW + 100 }).settled.wakeAt).toBe(NOW + 500);
+    expect(shard.take([], { now: NOW + 500 }).settled.wakeAt).toBeGreaterThan(NOW + 60_000);
+    expect(shard.state.counts.expired).toBe(2);
+  });
+
+  it('does not wake for an expiry that is over, behind a message that stays', () => {
+    const shard = new OneShard();
+    const { settled } = shard.take([shard.send([0, NOW - 1])]);
+    expect(settled.wakeAt).toBeGreaterThan(NOW + 60_000);
+    const { turn } = shard.take([shard.join('auto', 5)]);
+    expect(bodiesOf(turn)).toEqual(['batch-1/0']);
+    expect(shard.state.counts.expired).toBe(1);
+  });
+
+  it('after a takeover, flags what lay behind an expired message that waited', () => {
+    const shard = new OneShard();
+    shard.take([shard.send([0, NOW - 1, NOW + 500, 0])]);
+    const { turn } = shard.take([shard.join('auto', 2)], { takeover: true });
+    expect(OneShard.given(turn)).toMatchObject([
+      { sequence: 1, redelivered: true },
+      { sequence: 3, redelivered: true },
+    ]);
+  });
+});
+
+describe('what is missing', () => {
+  it('counts the messages of a missing batch as dropped, and goes on', () => {
+    const shard = new OneShard();
+    const inbox = [shard.send([0, 0]), shard.send([0])];
+    shard.batches.delete('batch-1');
+    const { turn } = shard.take([...inbox, shard.join('auto', 5)]);
+    expect(turn.missing).toEqual(['batch-1']);
+    expect(bodiesOf(turn)).toEqual(['batch-2/0']);
+    expect(shard.state.counts).toMatchObject({ dropped: 2, acknowledged: 1 });
+  });
+
+  it.each([false, true])('counts the messages of a missing page as dropped, and goes on (takeover: %s)', (takeover) => {
+    const shard = new OneShard({ referencesPerLevel: 3 });
+    shard.take(Array.from({ length: 20 }, () => shard.send([0])));
+    const lost = shard.state.references.find(({ level }) => level > 0);
+    if (!lost) throw new Error('nothing rolled up');
+    shard.pages.delete(lost.key);
+    const bodies = bodiesOf(shard.take([shard.join('auto', 50)], { takeover }).turn);
+    expect(bodies).toHaveLength(20 - lost.count);
+    expect(new Set(bodies).size).toBe(20 - lost.count);
+    expect(shard.state.counts).toMatchObject({ sent: 20, dropped: lost.count, acknowledged: 20 - lost.count });
+    expect(shard.state).toMatchObject({ references: [], held: [], returned: [], flights: [] });
+  });
+});

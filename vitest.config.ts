@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    // Protocol and process tests take a core each; more at a time would only wait for one another.
+    maxWorkers: 2,
+    reporters: ['default'],
+  },
+});
