@@ -29,7 +29,7 @@ describe('a destination', () => {
     expect(parseDestination(formatDestination(destination), limits)).toEqual(destination);
   });
 
-  it.each([
+  it.each<readonly [string, string]>([
     ['', 'the name is empty'],
     ['/queue/', 'the name is empty'],
     ['/topic/', 'the name is empty'],

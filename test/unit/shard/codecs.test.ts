@@ -140,7 +140,7 @@ function failureOf(read: () => unknown): unknown {
 }
 
 describe('what is damaged is refused as such', () => {
-  const values = [null, 0, 'text', {}, [], [null], [[]], ['1'], [1, null, null, 1], new Date(0)];
+  const values = [null, 0, 'text', {}, [], [null], [[]], ['1'], new Date(0)];
 
   it.each(codecs)('a %s that is cut short is CORRUPT', (_, bytes, decode) => {
     for (let length = 0; length < bytes.length; length++) {
@@ -150,7 +150,7 @@ describe('what is damaged is refused as such', () => {
 
   it.each(codecs)('a %s with any octet changed is read or refused, and never crashes', (_, bytes, decode) => {
     for (let at = 0; at < bytes.length; at++) {
-      for (const octet of [0x00, 0x7f, 0x80, 0x90, 0xa0, 0xc0, 0xc1, 0xc7, 0xdd, 0xdf, 0xff]) {
+      for (const octet of [0x00, 0x7f, 0x80, 0x90, 0xa0, 0xc0, 0xc1, 0xc7, 0xdc, 0xff]) {
         const damaged = copy(bytes);
         damaged[at] = octet;
         const failure = failureOf(() => decode(damaged));

@@ -1,0 +1,102 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { send } from '../../lib/broker/send.ts';
+import { subscribe } from '../../lib/broker/subscribe.ts';
+import { wake } from '../../lib/broker/sweep.ts';
+import type { Push } from '../../lib/gateway/push.ts';
+import { addressOf } from '../../lib/handlers/outlet.ts';
+import { type Bench, setUp, systemRandom } from '../../lib/handlers/parts.ts';
+import { cloudLimits } from '../../lib/model/limits.ts';
+import { createTables } from '../../lib/store/dynamodb/create-tables.ts';
+import { openDynamoStore } from '../../lib/store/dynamodb/dynamodb-store.ts';
+import { openLmdbStore } from '../../lib/store/lmdb/lmdb-store.ts';
+import type { Store } from '../../lib/store/port.ts';
+import { type DynamoEngine, dynamoAvailable, dynamoTitle, startDynamo } from '../dynamodb-local.ts';
+import { temporaryFolder } from '../folders.ts';
+
+/** A clock that stands still until it is moved. */
+class Hands {
+  #now = Date.UTC(2026, 0, 1);
+  readonly clock = { now: () => this.#now, sleep: async () => {} };
+  advance(ms: number): void {
+    this.#now += ms;
+  }
+}
+
+function benchOn(store: Store, hands: Hands, push: Push): Bench {
+  return setUp({
+    store,
+    push,
+    clock: hands.clock,
+    random: systemRandom(),
+    limits: cloudLimits,
+    log: () => {},
+    dispatch: async () => {},
+    alarm: () => {},
+    endsWithReply: true,
+  });
+}
+
+const message = { body: Buffer.from('once'), text: true, headers: {} };
+
+function fences(openStore: () => Promise<Store>) {
+  it('a master that is paused past its lease commits nothing when it goes on', async () => {
+    const store = await openStore();
+    const hands = new Hands();
+    const paused = Promise.withResolvers<void>();
+    const goOn = Promise.withResolvers<void>();
+    const stale = benchOn(store, hands, {
+      async post() {
+        paused.resolve();
+        await goOn.promise;
+        return 'sent';
+      },
+      close: async () => {},
+      isOpen: async () => true,
+    });
+    const posts: string[] = [];
+    const living = benchOn(store, hands, {
+      async post(_connection, octets) {
+        posts.push(Buffer.from(octets).toString());
+        return 'sent';
+      },
+      close: async () => {},
+      isOpen: async () => true,
+    });
+    const subscription = addressOf('s', '1.2', false);
+    const consumer = { consumer: 'consumer-0123456', queue: 'fenced', connection: 'c', subscription, prefetch: 20 };
+    await subscribe(living.broker, { ...consumer, ack: 'client-individual' });
+    await living.afterwards.settled();
+    await send(stale.broker, 'fenced', [message]);
+    await paused.promise;
+
+    await wake(living.broker, '/queue/fenced');
+    expect(posts).toEqual([]);
+    hands.advance(cloudLimits.leaseMs + cloudLimits.skewMs + 1);
+    await wake(living.broker, '/queue/fenced');
+    expect(posts.join()).toMatch(/redelivered:true/);
+    const before = await store.readHead('/queue/fenced');
+    goOn.resolve();
+    await stale.afterwards.settled();
+    expect(await store.readHead('/queue/fenced')).toEqual(before);
+    await store.close();
+  });
+}
+
+describe('on lmdb', () => {
+  const folder = temporaryFolder();
+  afterAll(() => folder[Symbol.dispose]());
+  fences(() => openLmdbStore({ path: folder.path, owner: 'test' }));
+});
+
+describe.skipIf(!dynamoAvailable())(dynamoTitle('the fence'), () => {
+  let engine: DynamoEngine;
+  beforeAll(async () => {
+    engine = await startDynamo();
+  });
+  afterAll(() => engine.stop());
+  fences(async () => {
+    const options = { tablePrefix: 'fences', endpoint: engine.endpoint };
+    await createTables(options);
+    return openDynamoStore(options);
+  });
+});

@@ -1,0 +1,111 @@
+import type { Entry } from '../../lib/shard/entry.ts';
+import { endOf, type Reference } from '../../lib/shard/reference.ts';
+import type { State } from '../../lib/shard/state.ts';
+
+/** A message as its sender gave it, under the sequence that its place in the inbox gives it. */
+export type Sent = {
+  readonly sequence: number;
+  readonly key: string;
+  readonly index: number;
+  readonly transient: boolean;
+  /** 0 if never. */
+  readonly expires: number;
+  /** The place of its entry among all that were ever appended. */
+  readonly appended: number;
+};
+
+/** What a consumer was told with a message. */
+export type Given = { readonly sequence: number; readonly attempt: number; readonly consumer: number };
+
+/** Where a message that is not done stands, by a state. */
+export type Standing = {
+  readonly key: string;
+  readonly index: number;
+  /** 0 if ready. */
+  readonly consumer: number;
+  readonly attempt: number;
+  readonly failures: number;
+  readonly transient: boolean;
+  readonly redelivered: boolean;
+  readonly suspect: boolean;
+  readonly pushing: boolean;
+};
+
+/**
+ * Every message of a state on its own, as if there were no ranges, pages or held references.
+ * Throws where two of them tell of one message, or none tells where its body lies.
+ */
+export function standingsOf(state: State, pageOf: (key: string) => readonly Reference[]): Map<number, Standing> {
+  const standings = new Map<number, Standing>();
+  const put = (sequence: number, standing: Standing) => {
+    if (standings.has(sequence)) throw new Error(`message ${sequence} stands in two places`);
+    standings.set(sequence, standing);
+  };
+  let next = state.references[0]?.first ?? state.next;
+  const fresh = (reference: Reference, from: number): void => {
+    if (reference.level > 0) {
+      for (const child of pageOf(reference.key)) if (endOf(child) > from) fresh(child, from);
+      return;
+    }
+    for (let sequence = Math.max(from, reference.first); sequence < endOf(reference); sequence++) {
+      if (sequence !== next++) throw new Error(`fresh messages have a gap before ${sequence}`);
+      const index = reference.offset + sequence - reference.first;
+      const { key, transient, flagged } = reference;
+      const past = { consumer: 0, attempt: 0, failures: 0, suspect: false, pushing: false };
+      put(sequence, { key, index, transient, redelivered: flagged, ...past });
+    }
+  };
+  for (const reference of state.references) fresh(reference, reference.first);
+  if (next !== state.next) throw new Error(`fresh messages end at ${next}, not at ${state.next}`);
+  for (const range of [...state.flights, ...state.returned]) {
+    for (let sequence = range.first; sequence < endOf(range); sequence++) {
+      const held = state.held.filter((reference) => sequence >= reference.first && sequence < endOf(reference));
+      const [reference] = held;
+      if (!reference || held.length > 1) throw new Error(`${held.length} held references name message ${sequence}`);
+      const { attempt, failures, transient, redelivered } = range;
+      const index = reference.offset + sequence - reference.first;
+      const flight = 'consumer' in range ? { consumer: range.consumer, pushing: range.pushing } : undefined;
+      const place = flight ?? { consumer: 0, pushing: false };
+      const suspect = 'suspect' in range && range.suspect;
+      put(sequence, { key: reference.key, index, attempt, failures, transient, redelivered, suspect, ...place });
+    }
+  }
+  return standings;
+}
+
+/** Deliveries by consumer, in their order: what a cumulative acknowledgement speaks of. */
+export class Deliveries {
+  readonly #byConsumer = new Map<number, Given[]>();
+
+  add(given: Given): void {
+    const mine = this.#byConsumer.get(given.consumer) ?? [];
+    mine.push(given);
+    this.#byConsumer.set(given.consumer, mine);
+  }
+
+  /** Whether the entry speaks of this delivery. */
+  covers(entry: Entry, sequence: number, attempt: number, sequenceOf: (key: string, index: number) => number): boolean {
+    switch (entry.kind) {
+      case 'acknowledge':
+      case 'reject':
+        return entry.deliveries.some((d) => d.attempt === attempt && sequence >= d.first && sequence < endOf(d));
+      case 'acknowledge-up-to':
+      case 'reject-up-to':
+        return this.#isUpTo(sequence, attempt, entry.sequence, entry.deliveryAttempt);
+      case 'acknowledge-message':
+      case 'reject-message': {
+        const named = sequenceOf(entry.key, entry.index);
+        return named === sequence || (entry.upTo && this.#isUpTo(sequence, attempt, named, undefined));
+      }
+      default:
+        return false;
+    }
+  }
+
+  #isUpTo(sequence: number, attempt: number, upTo: number, ofAttempt: number | undefined): boolean {
+    return [...this.#byConsumer.values()].some((mine) => {
+      const last = mine.findLastIndex((d) => d.sequence === upTo && (ofAttempt ?? d.attempt) === d.attempt);
+      return mine.slice(0, last + 1).some((d) => d.sequence === sequence && d.attempt === attempt);
+    });
+  }
+}

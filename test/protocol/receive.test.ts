@@ -1,0 +1,115 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type BrokerProcess, startBrokerProcess } from '../broker-process.ts';
+import { type DynamoEngine, dynamoAvailable, dynamoTitle, startDynamo } from '../dynamodb-local.ts';
+import { temporaryFolder } from '../folders.ts';
+
+type Received = {
+  readonly messageId: string;
+  readonly body: string;
+  readonly token: string;
+  readonly redelivered: boolean;
+  readonly deliveryCount: number;
+};
+
+let url: string;
+let queues = 0;
+const freshQueue = () => `pulled-${++queues}`;
+
+async function post(path: string, body: unknown = {}): Promise<unknown> {
+  const headers = { 'content-type': 'application/json' };
+  return (await fetch(`${url}/v1/${path}`, { method: 'POST', headers, body: JSON.stringify(body) })).json();
+}
+
+async function send(queue: string, ...bodies: string[]): Promise<void> {
+  await post(`queues/${queue}/messages`, { messages: bodies.map((body) => ({ body })) });
+}
+
+async function receive(queue: string, options: object = {}): Promise<Received[]> {
+  return ((await post(`queues/${queue}/receive`, options)) as { messages: Received[] }).messages;
+}
+
+function pulls() {
+  it('two receivers never hold the same message', async () => {
+    const queue = freshQueue();
+    const bodies = Array.from({ length: 60 }, (_, i) => `m${i}`);
+    await send(queue, ...bodies);
+    const got = await Promise.all(Array.from({ length: 12 }, () => receive(queue, { max: 5, waitSeconds: 5 })));
+    expect(
+      got
+        .flat()
+        .map(({ body }) => body)
+        .sort(),
+    ).toEqual(bodies.sort());
+  });
+
+  it('a receiver that dies gives its message back after the deadline, flagged and counted', async () => {
+    const queue = freshQueue();
+    await send(queue, 'kept');
+    const [first] = await receive(queue, { visibilitySeconds: 1 });
+    expect(await receive(queue)).toEqual([]);
+    const begun = performance.now();
+    const [second] = await receive(queue, { waitSeconds: 10 });
+    expect(second).toMatchObject({ messageId: first?.messageId, redelivered: true, deliveryCount: 2 });
+    expect(performance.now() - begun).toBeLessThan(5_000);
+  });
+
+  it('a receive that waits gets the message as it comes', async () => {
+    const queue = freshQueue();
+    const waiting = receive(queue, { waitSeconds: 10 });
+    await send(queue, 'at last');
+    expect((await waiting).map(({ body }) => body)).toEqual(['at last']);
+  });
+
+  it('an acknowledged message does not come back, though its deadline passes', async () => {
+    const queue = freshQueue();
+    await send(queue, 'done');
+    const [message] = await receive(queue, { visibilitySeconds: 1 });
+    await post('deliveries/acknowledge', { tokens: [message?.token] });
+    expect(await receive(queue, { waitSeconds: 2 })).toEqual([]);
+  });
+
+  it('a rejected message is ready at once', async () => {
+    const queue = freshQueue();
+    await send(queue, 'again');
+    const [message] = await receive(queue);
+    await post('deliveries/reject', { tokens: [message?.token] });
+    expect(await receive(queue, { waitSeconds: 5 })).toMatchObject([{ body: 'again', redelivered: true }]);
+  });
+
+  it('an extended delivery outlives its first deadline', async () => {
+    const queue = freshQueue();
+    await send(queue, 'slow work');
+    const [message] = await receive(queue, { visibilitySeconds: 1 });
+    await post('deliveries/extend', { tokens: [message?.token], visibilitySeconds: 60 });
+    expect(await receive(queue, { waitSeconds: 2 })).toEqual([]);
+  });
+}
+
+describe('receivers on the embedded store', () => {
+  const folder = temporaryFolder();
+  let broker: BrokerProcess;
+  beforeAll(async () => {
+    broker = startBrokerProcess(['--data', folder.path]);
+    ({ url } = await broker.ready);
+  });
+  afterAll(async () => {
+    await broker.end();
+    folder[Symbol.dispose]();
+  });
+  pulls();
+});
+
+describe.skipIf(!dynamoAvailable())(dynamoTitle('receivers'), () => {
+  let engine: DynamoEngine;
+  let broker: BrokerProcess;
+  beforeAll(async () => {
+    engine = await startDynamo();
+    broker = startBrokerProcess(['--store', 'dynamodb', '--table-prefix', 'pulls', '--endpoint', engine.endpoint]);
+    ({ url } = await broker.ready);
+  });
+  afterAll(async () => {
+    await broker.end();
+    await engine.stop();
+  });
+  pulls();
+});
