@@ -21,7 +21,7 @@ export async function runRestTraffic(traffic: {
     while (next < messages) {
       const indexes = Array.from({ length: Math.min(BATCH, messages - next) }, () => next++);
       const bodies = indexes.map((index) => bodyOf(index));
-      indexes.forEach((index, i) => ledger.sending(index, bodies[i] as string));
+      for (const [i, index] of indexes.entries()) ledger.sending(index, bodies[i] as string);
       await post(`${url}/v1/queues/${queue}/messages`, { messages: bodies.map((body) => ({ body })) });
       for (const index of indexes) ledger.confirmed(index);
     }
