@@ -1,0 +1,73 @@
+import type { Command } from 'commander';
+import type { Queue } from '../rest/queues.ts';
+import { type BrokerOptions, queueName, withBrokerOptions } from './options.ts';
+import { print, printJsonLines, printTable } from './output.ts';
+import { pathOf, RestClient } from './rest-client.ts';
+
+type Page = { readonly queues: readonly Queue[]; readonly next?: string };
+
+const PAGE_QUEUES = 1000;
+
+/** Adds `cirrusmq queues` and what it can do to one of them. */
+export function addQueues(program: Command): void {
+  const queues = program.command('queues').summary('list, create, delete or purge queues');
+  withBrokerOptions(queues.command('list', { isDefault: true }).summary('list queues (the default)')).action(list);
+  withName(queues.command('create').summary('create a queue; one that exists stays as it is')).action(create);
+  withName(queues.command('delete').summary('delete a queue with all its messages')).action(remove);
+  withName(queues.command('purge').summary('drop all ready messages of a queue')).action(purge);
+}
+
+function withName(command: Command): Command {
+  return withBrokerOptions(command.argument('<name>', 'e.g. orders', queueName));
+}
+
+async function list({ url, json }: BrokerOptions): Promise<void> {
+  const client = new RestClient(url);
+  const queues: Queue[] = [];
+  for (let after: string | undefined = ''; after !== undefined; ) {
+    const path = `/v1/queues?limit=${PAGE_QUEUES}&after=${encodeURIComponent(after)}`;
+    const page: Page = await client.call<Page>('GET', path);
+    queues.push(...page.queues);
+    after = page.next;
+  }
+  if (json) return await printJsonLines(queues);
+  await printTable(
+    ['NAME', 'DEPTH', 'IN FLIGHT', 'CONSUMERS', 'OLDEST'],
+    queues.map(({ name, depth, inFlight, consumers, oldestAgeSeconds }) => [
+      name,
+      depth,
+      inFlight,
+      consumers,
+      depth + inFlight > 0 ? ageOf(oldestAgeSeconds) : '-',
+    ]),
+  );
+}
+
+/** The largest unit and the one below it: `2d 4h`, `3m 10s`. */
+function ageOf(seconds: number): string {
+  const parts = [
+    [Math.floor(seconds / 86_400), 'd'],
+    [Math.floor(seconds / 3600) % 24, 'h'],
+    [Math.floor(seconds / 60) % 60, 'm'],
+    [seconds % 60, 's'],
+  ] as const;
+  const first = parts.findIndex(([count]) => count > 0);
+  if (first === -1) return '0s';
+  const shown = parts.slice(first, first + 2);
+  return shown.map(([count, unit]) => `${count}${unit}`).join(' ');
+}
+
+async function create(name: string, { url, json }: BrokerOptions): Promise<void> {
+  const info = await new RestClient(url).call<Queue>('PUT', pathOf(name));
+  if (json) await printJsonLines([info]);
+}
+
+async function remove(name: string, { url }: BrokerOptions): Promise<void> {
+  await new RestClient(url).call('DELETE', pathOf(name));
+}
+
+async function purge(name: string, { url, json }: BrokerOptions): Promise<void> {
+  const reply = await new RestClient(url).call<{ readonly purged: number }>('DELETE', `${pathOf(name)}/messages`);
+  if (json) await printJsonLines([reply]);
+  else await print(`${reply.purged} messages were dropped.\n`);
+}

@@ -1,0 +1,104 @@
+import { type Context, Hono } from 'hono';
+import type { Broker } from '../broker/parts.ts';
+import { asBrokerError, BrokerError } from '../model/errors.ts';
+import { browserRules } from './browsers.ts';
+import { browseRoute } from './browsing.ts';
+import { deliveryRoutes } from './deliveries.ts';
+import { errorResponse } from './failures.ts';
+import { describeApi } from './openapi.ts';
+import { purgeRoute, queueRoutes } from './queues.ts';
+import { receiveRoute } from './receiving.ts';
+import { queueNamed, type Route, routeFinder } from './route.ts';
+import { sendRoute } from './sending.ts';
+
+/** What the REST interface is made from. */
+export type RestOptions = {
+  readonly broker: Broker;
+  /** The broker's version, as the description and the health check show it. */
+  readonly version: string;
+  /** Origins of pages that may use it, besides those on loopback. Default: none. */
+  readonly allowedOrigins?: readonly string[];
+  /** True if it is reached by loopback names alone: others are refused. Default: false. */
+  readonly loopbackOnly?: boolean;
+};
+
+/** After how many seconds to try again what may succeed later. */
+const RETRY_AFTER_SECONDS = 1;
+
+/**
+ * The REST interface, described at `/openapi.json`. Whatever fails answers `{error: {code, message, retryable}}` with
+ * the status of its code.
+ */
+export function restApi({ broker, version, allowedOrigins = [], loopbackOnly = false }: RestOptions): Hono {
+  const app = new Hono();
+  const find = routeFinder(routesOf(broker, version));
+  app.use(browserRules(allowedOrigins, loopbackOnly));
+  app.all('*', async (c) => {
+    const path = new URL(c.req.url).pathname;
+    const match = find(path);
+    if (!match) throw new BrokerError('NOT_FOUND', `There is nothing at ${path.slice(0, 64)}; see /openapi.json.`);
+    const method = c.req.method === 'HEAD' ? 'GET' : c.req.method;
+    const route = match.routes.find((candidate) => candidate.method === method);
+    if (!route) return wrongMethod(method, match.routes);
+    const queue = match.name === '' ? '' : queueNamed(match.name, broker.limits);
+    const { status, json } = await route.handle({ request: c.req, queue });
+    return json === undefined ? new Response(null, { status }) : Response.json(json, { status });
+  });
+  app.onError((cause, c) => refuse(broker, cause, c));
+  return app;
+}
+
+/** Those with a suffix come before those that end in a name. */
+function routesOf(broker: Broker, version: string): readonly Route[] {
+  const routes: Route[] = [
+    sendRoute(broker),
+    browseRoute(broker),
+    purgeRoute(broker),
+    receiveRoute(broker),
+    ...queueRoutes(broker),
+    ...deliveryRoutes(broker),
+  ];
+  routes.push(...aboutRoutes(version, routes));
+  return routes;
+}
+
+function aboutRoutes(version: string, routes: readonly Route[]): readonly Route[] {
+  let description: unknown;
+  return [
+    {
+      method: 'GET',
+      path: '/health',
+      operation: 'checkHealth',
+      summary: 'Answers while the broker takes requests.',
+      replies: { 200: { description: 'It does.' } },
+      handle: async () => ({ status: 200, json: { status: 'ok', version } }),
+    },
+    {
+      method: 'GET',
+      path: '/openapi.json',
+      operation: 'describeApi',
+      summary: 'This description.',
+      replies: { 200: { description: 'An OpenAPI 3.1 document.' } },
+      async handle() {
+        description ??= describeApi(routes, version);
+        return { status: 200, json: description };
+      },
+    },
+  ];
+}
+
+function wrongMethod(method: string, routes: readonly Route[]): Response {
+  const allow = routes.map((route) => route.method).join(', ');
+  const error = new BrokerError('NOT_SUPPORTED', `${method} is not for this path; it takes ${allow}.`);
+  return Response.json(errorResponse(error).json, { status: 405, headers: { allow } });
+}
+
+function refuse(broker: Broker, cause: unknown, { req }: Context): Response {
+  const error = asBrokerError(cause);
+  if (error.code === 'INTERNAL' || error.code === 'CORRUPT') {
+    broker.log('request failed', { method: req.method, path: req.path, code: error.code }, error);
+  }
+  const { status, json } = errorResponse(error);
+  const headers: Record<string, string> = error.retryable ? { 'retry-after': String(RETRY_AFTER_SECONDS) } : {};
+  return Response.json(json, { status, headers });
+}

@@ -1,0 +1,82 @@
+import * as z from 'zod/mini';
+import type { Broker } from '../broker/parts.ts';
+import { acknowledge, extend, reject, type Settlement } from '../broker/settlement.ts';
+import { check, fields } from './check.ts';
+import { failureOf } from './failures.ts';
+import { visibilityOf } from './receiving.ts';
+import { readJson } from './request-body.ts';
+import { failure, replyOf } from './results.ts';
+import type { Reply, Route } from './route.ts';
+
+const TOKENS = 1000;
+
+const tokens = z.array(z.string()).check(z.minLength(1), z.maxLength(TOKENS), z.describe('As they were received.'));
+const named = fields({ tokens });
+
+const settled = z.object({
+  results: z.array(
+    z.union([z.object({ token: z.string(), ok: z.literal(true) }), z.object({ token: z.string(), error: failure })]),
+  ),
+});
+
+const replies = {
+  200: {
+    description: 'Done for each token. A delivery that is over already is done, too.',
+    schemas: { Settled: settled },
+  },
+  207: { description: 'Some tokens name no delivery.', schemas: { Settled: settled } },
+};
+
+/** Ends deliveries, or gives them more time, by the tokens that came with them. */
+export function deliveryRoutes(broker: Broker): readonly Route[] {
+  const extension = fields({
+    tokens,
+    visibilitySeconds: visibilityOf(broker.limits).check(z.describe('The new time, from now.')),
+  });
+  return [
+    settleRoute(broker, 'acknowledge', 'Ends deliveries: their messages are consumed.', acknowledge),
+    settleRoute(broker, 'reject', 'Ends deliveries: their messages are ready again, or dead-lettered.', reject),
+    {
+      method: 'POST',
+      path: '/v1/deliveries/extend',
+      operation: 'extendDeliveries',
+      summary: 'Gives deliveries a new time in which to acknowledge them.',
+      body: { required: true, types: { 'application/json': { Extension: extension } } },
+      replies,
+      async handle({ request }) {
+        const asked = check(extension, await readJson(request, broker.limits), 'The request');
+        return replyOfAll(await extend(broker, asked.tokens, asked.visibilitySeconds * 1000));
+      },
+    },
+  ];
+}
+
+function settleRoute(
+  broker: Broker,
+  verb: 'acknowledge' | 'reject',
+  summary: string,
+  settle: typeof acknowledge,
+): Route {
+  return {
+    method: 'POST',
+    path: `/v1/deliveries/${verb}`,
+    operation: `${verb}Deliveries`,
+    summary,
+    body: { required: true, types: { 'application/json': { Tokens: named } } },
+    replies,
+    async handle({ request }) {
+      const asked = check(named, await readJson(request, broker.limits), 'The request');
+      return replyOfAll(await settle(broker, asked.tokens));
+    },
+  };
+}
+
+function replyOfAll(settlements: readonly Settlement[]): Reply {
+  const results = settlements.map(({ token, error }) =>
+    error ? { token, error: failureOf(error) } : { token, ok: true },
+  );
+  return replyOf(
+    results,
+    settlements.flatMap(({ error }) => error ?? []),
+  );
+}

@@ -1,0 +1,87 @@
+import * as z from 'zod/mini';
+import { browsedMessage, receivedMessage } from './message-schema.ts';
+import { failed, failure } from './results.ts';
+import type { Route, Schemas } from './route.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** Where the document keeps its schemas. */
+const pathTo = (name: string) => `#/components/schemas/${name}`;
+
+/** What occurs inside other schemas, and every failure. */
+const shared: Schemas = {
+  Failed: failed,
+  Failure: failure,
+  ReceivedMessage: receivedMessage,
+  BrowsedMessage: browsedMessage,
+};
+
+/** The OpenAPI 3.1 document of the routes. @see OpenAPI Specification 3.1.1 */
+export function describeApi(routes: readonly Route[], version: string): Json {
+  const paths = [...Map.groupBy(routes, (route) => route.path)].map(([path, group]) => [
+    path,
+    Object.fromEntries(group.map((route) => [route.method.toLowerCase(), operationOf(route)])),
+  ]);
+  return {
+    openapi: '3.1.1',
+    info: {
+      title: 'CirrusMQ',
+      version,
+      description: 'Queues over HTTP. A name of a queue may hold slashes, plain or percent-encoded.',
+    },
+    paths: Object.fromEntries(paths),
+    components: { schemas: componentsOf(routes) },
+  };
+}
+
+/** Each named schema once; where one occurs in another, by reference. */
+function componentsOf(routes: readonly Route[]): Json {
+  const registry = z.registry<{ id: string }>();
+  const used = routes.flatMap(({ body, replies }) => [
+    ...Object.values(body?.types ?? {}),
+    ...Object.values(replies).map(({ schemas }) => schemas ?? {}),
+  ]);
+  for (const [id, schema] of [shared, ...used].flatMap((schemas) => Object.entries(schemas))) {
+    registry.add(schema, { id });
+  }
+  const { schemas } = z.toJSONSchema(registry, { io: 'input', uri: pathTo });
+  return Object.fromEntries(Object.entries(schemas).map(([id, { $schema, $id, ...schema }]) => [id, schema]));
+}
+
+function operationOf({ operation, summary, path, query, body, replies }: Route): Json {
+  const answers = Object.entries(replies).map(([status, { description, schemas }]) => [
+    status,
+    schemas ? { description, content: contentOf({ 'application/json': schemas }) } : { description },
+  ]);
+  return {
+    operationId: operation,
+    summary,
+    parameters: [...(path.includes('{name}') ? [queueName] : []), ...(query ? parametersOf(query) : [])],
+    ...(body ? { requestBody: { required: body.required, content: contentOf(body.types) } } : {}),
+    responses: {
+      ...Object.fromEntries(answers),
+      default: { description: 'What went wrong.', content: contentOf({ 'application/json': { Failed: failed } }) },
+    },
+  };
+}
+
+function contentOf(types: Readonly<Record<string, Schemas>>): Json {
+  const entries = Object.entries(types).map(([type, schemas]) => {
+    const references = Object.keys(schemas).map((name) => ({ $ref: pathTo(name) }));
+    return [type, { schema: references.length === 1 ? references[0] : { anyOf: references } }];
+  });
+  return Object.fromEntries(entries);
+}
+
+const queueName = {
+  name: 'name',
+  in: 'path',
+  required: true,
+  description: "The queue's name, e.g. orders or orders/eu.",
+  schema: { type: 'string' },
+};
+
+function parametersOf(query: z.ZodMiniObject): Json[] {
+  const { properties = {} } = z.toJSONSchema(query, { io: 'input' });
+  return Object.entries(properties).map(([name, schema]) => ({ name, in: 'query', required: false, schema }));
+}

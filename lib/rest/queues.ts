@@ -1,0 +1,102 @@
+import * as z from 'zod/mini';
+import type { Broker } from '../broker/parts.ts';
+import { createQueue, deleteQueue, describeQueue, listQueues, purgeQueue, type QueueInfo } from '../broker/queues.ts';
+import { check, fields } from './check.ts';
+import type { Call, Route } from './route.ts';
+
+const LIMIT = 100;
+const LIMIT_MAX = 1000;
+
+const count = z.int().check(z.gte(0));
+
+const queueInfo = z.object({
+  name: z.string(),
+  depth: count.check(z.describe('Messages that are ready.')),
+  inFlight: count.check(z.describe('Messages with a consumer, unacknowledged.')),
+  consumers: count,
+  oldestAgeSeconds: count.check(z.describe('How long ago the oldest unconsumed message came; 0 if there is none.')),
+  counts: z
+    .object({ sent: count, acknowledged: count, deadLettered: count, expired: count, purged: count, dropped: count })
+    .check(z.describe('What became of all that was ever sent to it.')),
+}) satisfies z.ZodMiniType<QueueInfo>;
+
+/** A queue as it stands. */
+export type Queue = z.infer<typeof queueInfo>;
+
+const listing = z.object({
+  queues: z.array(queueInfo),
+  next: z.optional(z.string().check(z.describe('Present if there may be more: the "after" of the next page.'))),
+});
+
+const purged = z.object({ purged: count });
+
+const query = fields({
+  after: z._default(z.string().check(z.describe('The last name of the page before.')), ''),
+  limit: z._default(
+    z.coerce.number().check(z.int(), z.gte(1), z.lte(LIMIT_MAX), z.describe('The most queues to list.')),
+    LIMIT,
+  ),
+});
+
+/** Lists, creates, describes, empties and deletes queues. */
+export function queueRoutes(broker: Broker): readonly Route[] {
+  const path = '/v1/queues/{name}';
+  const info = { 200: { description: 'The queue as it stands.', schemas: { Queue: queueInfo } } };
+  return [
+    {
+      method: 'GET',
+      path: '/v1/queues',
+      operation: 'listQueues',
+      summary: 'Lists queues in the order of their names.',
+      query,
+      replies: { 200: { description: 'A page.', schemas: { QueuePage: listing } } },
+      handle: (call) => list(broker, call),
+    },
+    {
+      method: 'GET',
+      path,
+      operation: 'describeQueue',
+      summary: 'Describes a queue.',
+      replies: info,
+      handle: async ({ queue }) => ({ status: 200, json: await describeQueue(broker, queue) }),
+    },
+    {
+      method: 'PUT',
+      path,
+      operation: 'createQueue',
+      summary: 'Creates a queue; one that exists stays as it is. Sending creates queues, too.',
+      replies: info,
+      handle: async ({ queue }) => ({ status: 200, json: await createQueue(broker, queue) }),
+    },
+    {
+      method: 'DELETE',
+      path,
+      operation: 'deleteQueue',
+      summary: 'Deletes a queue with all its messages; not while it has consumers.',
+      replies: { 204: { description: 'It is gone.' } },
+      async handle({ queue }) {
+        await deleteQueue(broker, queue);
+        return { status: 204 };
+      },
+    },
+  ];
+}
+
+/** Empties a queue. */
+export function purgeRoute(broker: Broker): Route {
+  return {
+    method: 'DELETE',
+    path: '/v1/queues/{name}/messages',
+    operation: 'purgeQueue',
+    summary: 'Drops all ready messages; those in flight stay with their consumers.',
+    replies: { 200: { description: 'How many were ready.', schemas: { Purged: purged } } },
+    handle: async ({ queue }) => ({ status: 200, json: { purged: await purgeQueue(broker, queue) } }),
+  };
+}
+
+async function list(broker: Broker, { request }: Call) {
+  const { after, limit } = check(query, request.query(), 'The query');
+  const queues = await listQueues(broker, after, limit);
+  const next = queues.length === limit ? queues.at(-1)?.name : undefined;
+  return { status: 200, json: next === undefined ? { queues } : { queues, next } };
+}
