@@ -15,7 +15,7 @@ const READY_MS = 30_000;
 const POLL_MS = 100;
 const STOP_MS = 3_000;
 
-export function javaAvailable(): boolean {
+function javaAvailable(): boolean {
   return spawnSync('java', ['-version']).status === 0;
 }
 

@@ -3,18 +3,20 @@ import type { Headers } from '../model/message.ts';
 import { encodeBatch } from '../shard/batch.ts';
 import type { DeadLetter } from '../shard/plan.ts';
 import { append } from './inbox.ts';
-import { lead } from './lead.ts';
+import { leadLater } from './lead.ts';
 import type { Broker } from './parts.ts';
 import { recordQueue } from './queues.ts';
 import { queueOf, shardOf } from './shards.ts';
 
 /**
  * Forwards messages to the queue's dead-letter queue, before the commit that gives them up. Each is known there by
- * the number it had here, so that a master who repeats this adds nothing.
+ * the number it had here, so that a master who repeats this adds nothing; the incarnation tells it from one of a
+ * deleted queue of this name, whose numbers were the same.
  */
 export async function forwardDeadLetters(
   broker: Broker,
   shard: string,
+  incarnation: string,
   deadLetters: readonly DeadLetter[],
 ): Promise<void> {
   if (deadLetters.length === 0) return;
@@ -30,10 +32,11 @@ export async function forwardDeadLetters(
     expiresAt: Math.floor((now + limits.retentionMs) / 1000),
   };
   const numbers = deadLetters.map((letter) => letter.sequence);
-  const request = { kind: 'forward', key, source: queue, numbers, born: Math.floor(now / 1000) } as const;
+  const source = `${incarnation} ${queue}`;
+  const request = { kind: 'forward', key, source, numbers, born: Math.floor(now / 1000) } as const;
   await recordQueue(broker, target);
   const { mastership } = await append(broker, shardOf(target), [{ id: key, request }], { blobs: [blob], ring: true });
-  if (mastership) broker.defer(() => lead(broker, mastership));
+  leadLater(broker, mastership);
 }
 
 /** Why the message lies in the dead-letter queue. An expiry does not follow it there. */

@@ -27,23 +27,48 @@ type Options = {
   readonly reserve?: boolean;
 };
 
-/**
- * Puts requests into a shard's inbox, durably, and stands for election if it rings. Goes on trying while the inbox is
- * full or the store throttles, for `retryMs`.
- * @throws BrokerError OVERLOADED when that time is over; what the store throws
- */
+/** Puts requests into a shard's inbox, which is created if need be. See `appendIfThere`. */
 export async function append(
   broker: Broker,
   shard: string,
   requests: readonly Identified[],
   options: Options,
 ): Promise<Appended> {
+  const appended = await appendSurely(broker, shard, requests, { ...options, mustExist: false });
+  if (appended) return appended;
+  throw new BrokerError('INTERNAL', `${shard} could not be created.`);
+}
+
+/**
+ * Puts requests into a shard's inbox, durably, and stands for election if it rings. Goes on trying while the inbox is
+ * full or the store throttles, for `retryMs`.
+ * @returns undefined if there is no such shard
+ * @throws BrokerError OVERLOADED when that time is over; what the store throws
+ */
+export function appendIfThere(
+  broker: Broker,
+  shard: string,
+  requests: readonly Identified[],
+  options: Options,
+): Promise<Appended | undefined> {
+  return appendSurely(broker, shard, requests, { ...options, mustExist: true });
+}
+
+type Attempt = Options & { readonly mustExist: boolean };
+
+async function appendSurely(
+  broker: Broker,
+  shard: string,
+  requests: readonly Identified[],
+  options: Attempt,
+): Promise<Appended | undefined> {
   const nonce = options.ring ? freshNonce(broker) : undefined;
   const giveUpAt = broker.clock.now() + broker.limits.retryMs;
   let attempt = 1;
   for (let tries = 0; ; tries++) {
     try {
       const outcome = await appendOnce(broker, shard, requests, attempt, nonce, options);
+      if (outcome.kind === 'absent') return undefined;
       if (outcome.kind === 'appended') {
         const mastership = nonce ? await winMastership(broker, outcome.head, nonce) : undefined;
         return { head: outcome.head, mastership };
@@ -66,7 +91,7 @@ function appendOnce(
   requests: readonly Identified[],
   attempt: number,
   nonce: string | undefined,
-  { blobs = [], reserve = false }: Options,
+  { blobs = [], reserve = false, mustExist }: Attempt,
 ): Promise<AppendOutcome> {
   const { limits, clock } = broker;
   const now = clock.now();
@@ -76,6 +101,7 @@ function appendOnce(
     ring: nonce ? leaseFrom(nonce, now, limits) : undefined,
     room: reserve ? limits.inboxEntries : limits.inboxEntries - limits.inboxReserve,
     minute: minuteOf(now),
+    mustExist,
   });
 }
 
@@ -122,6 +148,6 @@ async function relieve(broker: Broker, head: Head): Promise<void> {
 
 /** Rings, without adding anything, and gives the mastership if it was to be had. */
 export async function becomeMaster(broker: Broker, shard: string): Promise<Mastership | undefined> {
-  const { mastership } = await append(broker, shard, [], { ring: true });
-  return mastership;
+  const appended = await appendIfThere(broker, shard, [], { ring: true });
+  return appended?.mastership;
 }

@@ -32,7 +32,7 @@ export async function lead(broker: Broker, mastership: Mastership, onPull: OnPul
     if (turns === broker.turnsPerRequest) return handOver(broker, head, nonce);
     const context = contextOf(broker, head, takeover);
     const turn = await decide(broker, head, context);
-    await forwardDeadLetters(broker, head.shard, turn.deadLetters);
+    await forwardDeadLetters(broker, head.shard, turn.draft.incarnation, turn.deadLetters);
     const [before, after] = byOrderOfCommit(turn);
     const pushed = await push(broker, head, nonce, turn, before);
     const settled = settle(turn.draft, pushed, context);
@@ -58,6 +58,11 @@ export async function lead(broker: Broker, mastership: Mastership, onPull: OnPul
     isCalm = !outcome.wasRung || head.inbox.length === 0;
     takeover = false;
   }
+}
+
+/** Takes turns when the reply is out, if this invocation became the master. */
+export function leadLater(broker: Broker, mastership: Mastership | undefined): void {
+  if (mastership) broker.defer(() => lead(broker, mastership));
 }
 
 function contextOf(broker: Broker, head: Head, takeover: boolean): Context {

@@ -1,8 +1,8 @@
 import { BrokerError } from '../model/errors.ts';
 import { oldestBorn } from '../shard/wake-up.ts';
 import type { Head } from '../store/port.ts';
-import { append, type Mastership } from './inbox.ts';
-import { lead } from './lead.ts';
+import { appendIfThere, type Mastership } from './inbox.ts';
+import { lead, leadLater } from './lead.ts';
 import type { Broker } from './parts.ts';
 import { shardOf, viewHead } from './shards.ts';
 
@@ -77,13 +77,13 @@ export async function purgeQueue(broker: Broker, name: string): Promise<number> 
   }
   const { ready } = viewHead(broker, head);
   const mastership = await appendPurge(broker, name);
-  if (mastership) broker.defer(() => lead(broker, mastership));
+  leadLater(broker, mastership);
   return ready;
 }
 
 async function appendPurge(broker: Broker, name: string): Promise<Mastership | undefined> {
   const purge = { id: broker.random.id(), request: { kind: 'purge' } } as const;
-  return (await append(broker, shardOf(name), [purge], { ring: true })).mastership;
+  return (await appendIfThere(broker, shardOf(name), [purge], { ring: true }))?.mastership;
 }
 
 /**

@@ -1,10 +1,11 @@
 import type { Delivery } from '../model/message.ts';
 import { locate, readyCount } from '../shard/draft.ts';
+import { isDead } from '../shard/lease.ts';
 import type { State } from '../shard/state.ts';
 import type { Head } from '../store/port.ts';
 import { Reading } from './bodies.ts';
 import { append, becomeMaster } from './inbox.ts';
-import { deliveryOf, lead } from './lead.ts';
+import { deliveryOf, lead, leadLater } from './lead.ts';
 import type { Broker } from './parts.ts';
 import { entriesOf, shardOf, stateOfHead, viewHead } from './shards.ts';
 
@@ -80,8 +81,9 @@ async function awaitTurn(broker: Broker, appended: Head, id: string): Promise<re
     if (clock.now() >= giveUpAt) return [];
     await store.awaitChange(shard, head, LOOK_AGAIN_MS);
     head = await store.readHead(shard);
-    const elected = head && !head.lease ? await becomeMaster(broker, shard) : undefined;
-    if (elected) broker.defer(() => lead(broker, elected));
+    const isLed = head?.lease && !isDead(head.lease, clock.now(), broker.epoch, limits);
+    const elected = isLed ? undefined : await becomeMaster(broker, shard);
+    leadLater(broker, elected);
   }
   return head ? await deliveriesOf(broker, shard, stateOfHead(head), id) : [];
 }

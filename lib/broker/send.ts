@@ -3,7 +3,7 @@ import { expiryOf, isPersistent, type OutgoingMessage } from '../model/message.t
 import { encodeBatch } from '../shard/batch.ts';
 import type { Run } from '../shard/entry.ts';
 import { append, type Identified } from './inbox.ts';
-import { lead } from './lead.ts';
+import { leadLater } from './lead.ts';
 import type { Broker } from './parts.ts';
 import { recordQueue } from './queues.ts';
 import { shardOf } from './shards.ts';
@@ -29,7 +29,7 @@ export async function send(broker: Broker, queue: string, messages: readonly Out
   });
   const { head, mastership } = await append(broker, shardOf(queue), requests, { blobs, ring: true });
   if (!head.state) await recordQueue(broker, queue);
-  if (mastership) broker.defer(() => lead(broker, mastership));
+  leadLater(broker, mastership);
   return chunks.flatMap(({ key, part }) => part.map((_, i) => `${key}-${i}`));
 }
 

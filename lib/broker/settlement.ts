@@ -2,8 +2,8 @@ import { BrokerError } from '../model/errors.ts';
 import type { DeliveryRange, Request } from '../shard/entry.ts';
 import { decodeToken, type Token, unknownToken } from '../shard/token.ts';
 import type { Head } from '../store/port.ts';
-import { append, becomeMaster } from './inbox.ts';
-import { lead } from './lead.ts';
+import { appendIfThere, becomeMaster } from './inbox.ts';
+import { leadLater } from './lead.ts';
 import type { Broker } from './parts.ts';
 import { shardOf, stateOfHead, viewHead } from './shards.ts';
 
@@ -97,12 +97,19 @@ function requestsOf(verb: 'acknowledge' | 'reject' | 'extend', named: readonly N
   return [...requests, request];
 }
 
-/** One write; a second one, a ring, only where the head that came back shows that there is something to do. */
-async function settleIn(broker: Broker, shard: string, requests: readonly Request[], ring: boolean): Promise<Head> {
+/** Undefined if the queue is gone. One write; a second one, a ring, only where the head that came back shows that there is something to do. */
+async function settleIn(
+  broker: Broker,
+  shard: string,
+  requests: readonly Request[],
+  ring: boolean,
+): Promise<Head | undefined> {
   const identified = requests.map((request) => ({ id: broker.random.id(), request }));
-  const { head, mastership } = await append(broker, shard, identified, { ring, reserve: true });
+  const appended = await appendIfThere(broker, shard, identified, { ring, reserve: true });
+  if (!appended) return undefined;
+  const { head, mastership } = appended;
   const elected = mastership ?? (!ring && unlocksWork(broker, head) ? await becomeMaster(broker, shard) : undefined);
-  if (elected) broker.defer(() => lead(broker, elected));
+  leadLater(broker, elected);
   return head;
 }
 
@@ -111,7 +118,8 @@ function unlocksWork(broker: Broker, head: Head): boolean {
 }
 
 /** Sequences that no message has yet were never delivered; a shard of this name that was deleted had its own. */
-function wasGivenOut(broker: Broker, head: Head, token: Token): boolean {
+function wasGivenOut(broker: Broker, head: Head | undefined, token: Token): boolean {
+  if (!head) return true;
   const state = stateOfHead(head);
   if (state.incarnation !== token.incarnation || token.sequence < state.next) return true;
   return token.sequence < viewHead(broker, head).draft.next;

@@ -1,7 +1,7 @@
 import { BrokerError } from '../model/errors.ts';
 import type { AckMode } from '../model/message.ts';
 import { append } from './inbox.ts';
-import { lead } from './lead.ts';
+import { leadLater } from './lead.ts';
 import type { Broker } from './parts.ts';
 import { recordQueue } from './queues.ts';
 import { shardOf, viewHead } from './shards.ts';
@@ -31,7 +31,7 @@ export async function subscribe(broker: Broker, subscription: Subscription): Pro
   const request = { kind: 'join', connection, subscription: subscription.subscription, ack, prefetch } as const;
   const { head, mastership } = await append(broker, shardOf(queue), [{ id: consumer, request }], { ring: true });
   if (!head.state) await recordQueue(broker, queue);
-  if (mastership) broker.defer(() => lead(broker, mastership));
+  leadLater(broker, mastership);
   if (viewHead(broker, head).consumers > consumersPerShard) {
     await leaveShard(broker, shardOf(queue), [{ id: consumer }], 'unsubscribed');
     throw new BrokerError('LIMIT_EXCEEDED', `/queue/${queue} has ${consumersPerShard} consumers, which is the most.`);

@@ -1,8 +1,8 @@
 import { BrokerError } from '../model/errors.ts';
 import { decodePage, endOf, type Reference } from '../shard/reference.ts';
 import type { Consumer } from '../shard/state.ts';
-import { append } from './inbox.ts';
-import { lead } from './lead.ts';
+import { appendIfThere } from './inbox.ts';
+import { leadLater } from './lead.ts';
 import type { Broker } from './parts.ts';
 import { stateOfHead } from './shards.ts';
 
@@ -24,8 +24,8 @@ export async function leaveShard(
     id: broker.random.id(),
     request: { kind: 'leave', consumer: id, reason } as const,
   }));
-  const { mastership } = await append(broker, shard, requests, { ring: true, reserve: true });
-  if (mastership) broker.defer(() => lead(broker, mastership));
+  const appended = await appendIfThere(broker, shard, requests, { ring: true, reserve: true });
+  leadLater(broker, appended?.mastership);
 }
 
 /**
@@ -41,8 +41,8 @@ export async function extendBodies(broker: Broker, shard: string): Promise<void>
   await extendAll(broker, shard, [...held, ...references], expiresAt);
   const upTo = Math.max(0, ...[...held, ...references].map(endOf));
   const request = { kind: 'extended', upTo, born } as const;
-  const { mastership } = await append(broker, shard, [{ id: broker.random.id(), request }], { ring: true });
-  if (mastership) broker.defer(() => lead(broker, mastership));
+  const appended = await appendIfThere(broker, shard, [{ id: broker.random.id(), request }], { ring: true });
+  leadLater(broker, appended?.mastership);
 }
 
 async function extendAll(broker: Broker, shard: string, references: readonly Reference[], expiresAt: number) {

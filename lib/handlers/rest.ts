@@ -14,5 +14,11 @@ export function restHandler(bench: Bench, doors: Doors) {
   const app = handle(restApi({ broker: bench.broker, version, ...doors }));
   return middy<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2>()
     .use(endAfterwards(bench))
-    .handler(async (event) => (await app(event as unknown as LambdaEvent)) as APIGatewayProxyStructuredResultV2);
+    .handler(async (event) => (await app(readable(event))) as APIGatewayProxyStructuredResultV2);
+}
+
+/** A GET has no body that means anything, and `Request` takes none. @see RFC 9110 §9.3.1 */
+function readable(event: APIGatewayProxyEventV2): LambdaEvent {
+  const hasBody = !['GET', 'HEAD'].includes(event.requestContext.http.method);
+  return (hasBody ? event : { ...event, body: undefined }) as unknown as LambdaEvent;
 }

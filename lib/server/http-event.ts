@@ -4,7 +4,10 @@ import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from '
 
 /** A request as API Gateway's HTTP API would hand it to a function (payload format 2.0). */
 export function eventOfRequest(request: IncomingMessage, body: Buffer): APIGatewayProxyEventV2 {
-  const [rawPath = '/', rawQueryString = ''] = (request.url ?? '/').split('?', 2);
+  const target = request.url ?? '/';
+  const mark = target.indexOf('?');
+  const rawPath = mark === -1 ? target : target.slice(0, mark);
+  const rawQueryString = mark === -1 ? '' : target.slice(mark + 1);
   const isText = isUtf8(body);
   return {
     version: '2.0',

@@ -34,8 +34,8 @@ const PORT = 61614;
 const STOMP_PORT = 61613;
 const SWEEP_MS = 60_000;
 const CACHE_BYTES = 64 * 1024 * 1024;
-/** A REST request may hold several bodies, and base64 makes them a third longer. */
-const REQUEST_BODIES = 4;
+/** A REST request may hold a whole batch, which base64 and escapes make longer. */
+const REQUEST_BATCHES = 4;
 
 /** There is no Lambda runtime here, and no handler asks for it. */
 const noContext = {} as Context;
@@ -89,7 +89,7 @@ export async function run(
   );
   const allowedOrigins = options.allowedOrigins ?? [];
   const rest = restHandler(bench, { allowedOrigins, loopbackOnly: true });
-  const http = httpServer((event) => rest(event, noContext), sockets, REQUEST_BODIES * place.limits.bodyBytes);
+  const http = httpServer((event) => rest(event, noContext), sockets, REQUEST_BATCHES * place.limits.batchBytes);
   const upgrade = webSocketUpgrade(listener, place.limits.frameBytes);
   http.on('upgrade', (request, socket, head) => {
     const { origin, host } = request.headers;

@@ -22,7 +22,8 @@ const notOfTheMessage = new Set([
  */
 export function messageOf(frame: Frame, limits: Limits): OutgoingMessage {
   checkStandardHeaders(frame.headers);
-  const headers: Record<string, string> = {};
+  // Without a prototype: a header may be named __proto__.
+  const headers: Record<string, string> = Object.create(null);
   for (const name in frame.headers) if (!notOfTheMessage.has(name)) headers[name] = frame.headers[name] ?? '';
   const body = decodedBody(frame, headers, limits);
   if (body.byteLength > limits.bodyBytes) {

@@ -39,6 +39,7 @@ export function messageFrame(
 ): Buffer {
   const { message, messageId, queue, token, redelivered } = delivery;
   const headers: Record<string, string> = {
+    __proto__: null as never,
     destination: `/queue/${queue}`,
     'message-id': messageId,
     subscription,

@@ -2,6 +2,7 @@ import type { Append, AppendOutcome, Commit, CommitOutcome, Head, Steal, StealOu
 
 /** What `append` does to a head, for stores that hold heads in memory. A head is never changed, but replaced. */
 export function appendTo(shard: string, head: Head | undefined, append: Append): AppendOutcome {
+  if (!head && append.mustExist) return { kind: 'absent', head: undefined };
   const before = head ?? emptyHead(shard);
   if (append.entries.length > 0 && before.inbox.length >= append.room) return { kind: 'full', head: before };
   return {

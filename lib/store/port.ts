@@ -7,8 +7,8 @@
 export interface Store {
   /**
    * Puts `blobs`, then appends `entries` to the inbox, in their order. With `ring`, also counts a ring and takes the
-   * lease if nobody holds it. Creates the head if there is none. Refused as a whole, writing no entry, when the inbox
-   * already holds `room` entries or more. An empty `entries` is never refused.
+   * lease if nobody holds it. Creates the head if there is none, unless it must exist. Refused as a whole, writing no
+   * entry, when the inbox already holds `room` entries or more. An empty `entries` is never refused as full.
    */
   append(shard: string, append: Append): Promise<AppendOutcome>;
 
@@ -53,7 +53,7 @@ export interface Store {
   getRecord(key: RecordKey): Promise<Uint8Array | undefined>;
   deleteRecord(key: RecordKey): Promise<void>;
 
-  /** Records of a family in the order of their names (by code unit), after the name `after`; at most `limit`. */
+  /** Records of a family in the order of their names (by octets of UTF-8), after the name `after`; at most `limit`. */
   listRecords(family: string, after: string, limit: number): Promise<readonly DirectoryRecord[]>;
 
   /** Writes what is under way and lets go of the store. */
@@ -92,9 +92,14 @@ export type Append = {
   readonly room: number;
   /** The current minute, kept as `due` if there is none. */
   readonly minute: number;
+  /** True for what means nothing to a shard that is not there, as one whose queue was deleted. */
+  readonly mustExist: boolean;
 };
 
-export type AppendOutcome = { readonly kind: 'appended' | 'full'; readonly head: Head };
+export type AppendOutcome =
+  | { readonly kind: 'appended' | 'full'; readonly head: Head }
+  /** There is no head, and it had to exist; no entry was written. */
+  | { readonly kind: 'absent'; readonly head: undefined };
 
 export type Commit = {
   readonly nonce: string;

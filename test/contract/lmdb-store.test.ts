@@ -42,7 +42,7 @@ describe('an embedded store', () => {
     await store.append('q', appending(['a'], { ring: lease('n') }));
     await store.commit('q', committing('n', { state }));
     expect((await store.readHead('q'))?.state).toBe(state);
-    expect((await store.append('q', appending(['b']))).head.state).toBe(state);
+    expect((await store.append('q', appending(['b']))).head?.state).toBe(state);
     await store.close();
   });
 

@@ -28,7 +28,15 @@ export function blob(key: string, content: string | Uint8Array = key): Blob {
 }
 
 export function appending(entries: readonly string[], overrides: Partial<Append> = {}): Append {
-  return { blobs: [], entries: entries.map(bytes), ring: undefined, room: 64, minute: MINUTE, ...overrides };
+  return {
+    blobs: [],
+    entries: entries.map(bytes),
+    ring: undefined,
+    room: 64,
+    minute: MINUTE,
+    mustExist: false,
+    ...overrides,
+  };
 }
 
 export function committing(nonce: string, overrides: Partial<Commit> = {}): Commit {
@@ -79,16 +87,27 @@ function appends(store: Given): void {
       const outcome = await store().append(shard, appending(['a']));
       expect(outcome.kind).toBe('appended');
       expect(outcome.head).toMatchObject({ shard, rings: 0, due: MINUTE });
-      expect(outcome.head.lease).toBeUndefined();
-      expect(outcome.head.state).toBeUndefined();
-      expect(texts(outcome.head.inbox)).toEqual(['a']);
+      expect(outcome.head?.lease).toBeUndefined();
+      expect(outcome.head?.state).toBeUndefined();
+      expect(texts(outcome.head?.inbox ?? [])).toEqual(['a']);
+    });
+
+    test('an append to a shard that must exist makes no head', async () => {
+      const shard = fresh('q');
+      const refused = await store().append(shard, appending(['a'], { mustExist: true, ring: lease('n') }));
+      expect(refused).toEqual({ kind: 'absent', head: undefined });
+      expect(await store().append(shard, appending([], { mustExist: true }))).toEqual(refused);
+      expect(await store().readHead(shard)).toBeUndefined();
+      await store().append(shard, appending(['a']));
+      expect((await store().append(shard, appending(['b'], { mustExist: true }))).kind).toBe('appended');
+      expect(await inboxOf(store(), shard)).toEqual(['a', 'b']);
     });
 
     test('entries stay in the order of the appends, and within one append', async () => {
       const shard = fresh('q');
       await store().append(shard, appending(['a', 'b']));
       const { head } = await store().append(shard, appending(['c', 'd']));
-      expect(texts(head.inbox)).toEqual(['a', 'b', 'c', 'd']);
+      expect(texts(head?.inbox ?? [])).toEqual(['a', 'b', 'c', 'd']);
       expect(await inboxOf(store(), shard)).toEqual(['a', 'b', 'c', 'd']);
     });
 
@@ -98,7 +117,7 @@ function appends(store: Given): void {
       const outcomes = await Promise.all(names.map((entry) => store().append(shard, appending([entry]))));
       const inbox = await inboxOf(store(), shard);
       expect([...inbox].sort()).toEqual([...names].sort());
-      for (const { head } of outcomes) expect(texts(head.inbox)).toEqual(inbox.slice(0, head.inbox.length));
+      for (const { head } of outcomes) expect(texts(head?.inbox ?? [])).toEqual(inbox.slice(0, head?.inbox.length));
     });
 
     test('an inbox with `room` entries takes no more, and the refusal brings the head along', async () => {
@@ -106,7 +125,7 @@ function appends(store: Given): void {
       await store().append(shard, appending(['a', 'b'], { ring: lease('n') }));
       const refused = await store().append(shard, appending(['c'], { room: 2, ring: lease('m') }));
       expect(refused).toMatchObject({ kind: 'full', head: { rings: 1, lease: lease('n') } });
-      expect(texts(refused.head.inbox)).toEqual(['a', 'b']);
+      expect(texts(refused.head?.inbox ?? [])).toEqual(['a', 'b']);
       expect(await inboxOf(store(), shard)).toEqual(['a', 'b']);
       expect((await store().append(shard, appending(['c'], { room: 3 }))).kind).toBe('appended');
     });
@@ -157,8 +176,8 @@ function elections(store: Given): void {
 
     test('an append without a ring stands for no election', async () => {
       const { head } = await store().append(fresh('q'), appending(['a']));
-      expect(head.lease).toBeUndefined();
-      expect(head.rings).toBe(0);
+      expect(head?.lease).toBeUndefined();
+      expect(head?.rings).toBe(0);
     });
 
     test('a later ring counts, but does not take over a lease, nor its end', async () => {
@@ -174,9 +193,9 @@ function elections(store: Given): void {
       const outcomes = await Promise.all(
         nonces.map((nonce) => store().append(shard, appending([], { ring: lease(nonce) }))),
       );
-      const elected = outcomes.filter(({ head }, at) => head.lease?.nonce === nonces[at]);
+      const elected = outcomes.filter(({ head }, at) => head?.lease?.nonce === nonces[at]);
       expect(elected).toHaveLength(1);
-      expect(new Set(outcomes.map(({ head }) => head.lease?.nonce)).size).toBe(1);
+      expect(new Set(outcomes.map(({ head }) => head?.lease?.nonce)).size).toBe(1);
       expect((await headOf(store(), shard)).rings).toBe(16);
     });
 
@@ -225,7 +244,7 @@ function commits(store: Given): void {
       expect(outcome).toMatchObject({ kind: 'committed', head: { rings: 1, due: MINUTE } });
       const head = await headOf(store(), shard);
       expect(head).toEqual(outcome.head);
-      expect(texts(head.inbox)).toEqual(['c']);
+      expect(texts(head?.inbox ?? [])).toEqual(['c']);
       expect(texts(head.state ? [head.state] : [])).toEqual(['s1']);
       expect(head.lease).toBeUndefined();
     });
@@ -252,7 +271,7 @@ function commits(store: Given): void {
       await store().append(shard, appending(['b'], { ring: lease('m') }));
       const outcome = await store().commit(shard, committing('n', { absorbed: 1, rings: 1 }));
       expect(outcome).toMatchObject({ kind: 'rung', head: { rings: 2, lease: lease('n') } });
-      expect(outcome.head && texts(outcome.head.inbox)).toEqual(['a', 'b']);
+      expect(outcome.head && texts(outcome.head?.inbox ?? [])).toEqual(['a', 'b']);
       expect(outcome.head?.state).toBeUndefined();
       expect((await store().commit(shard, committing('n', { absorbed: 2, rings: 2 }))).kind).toBe('committed');
     });
@@ -327,7 +346,7 @@ function removals(store: Given): void {
       expect(await store().readHead(shard)).toBeUndefined();
       const { head } = await store().append(shard, appending(['z'], { ring: lease('m') }));
       expect(head).toMatchObject({ rings: 1, lease: lease('m') });
-      expect(head.state).toBeUndefined();
+      expect(head?.state).toBeUndefined();
     });
 
     test('a head that was rung since, is led, or has entries stays', async () => {
@@ -505,7 +524,7 @@ function whatIsDue(store: Given): void {
       expect(await dueOf(store(), shard, MINUTE)).toEqual([]);
       expect((await headOf(store(), shard)).due).toBe(0);
       const { head } = await store().append(shard, appending(['b'], { minute: MINUTE + 1 }));
-      expect(head.due).toBe(MINUTE + 1);
+      expect(head?.due).toBe(MINUTE + 1);
       expect(await dueOf(store(), shard, MINUTE + 1)).toHaveLength(1);
     });
 

@@ -4,8 +4,8 @@ import extractTsConfig from 'dependency-cruiser/config-utl/extract-ts-config';
 import { describe, expect, it } from 'vitest';
 
 async function cruiseTheHouse(): Promise<ICruiseResult> {
-  const options = await extractOptions('.dependency-cruiser.cjs');
-  const tsConfig = extractTsConfig('tsconfig.json');
+  const options = await extractOptions('./.dependency-cruiser.cjs');
+  const tsConfig = extractTsConfig('./tsconfig.json');
   const result = await cruise(['lib', 'functions'], options, undefined, { tsConfig });
   return result.output as ICruiseResult;
 }

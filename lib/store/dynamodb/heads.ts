@@ -28,11 +28,19 @@ export async function appendToHead(db: Connection, shard: string, append: Append
   }
   const outcome = await updateHead(db, shard, {
     UpdateExpression: `SET ${set.join(', ')}${ring ? ' ADD #rings :one' : ''}`,
-    ...(entries.length > 0 && { ConditionExpression: 'attribute_not_exists(#inbox) OR size(#inbox) < :room' }),
+    ...appendCondition(append),
     ExpressionAttributeValues: values,
   });
-  if (isRefused(outcome)) return { kind: 'full', head: readItem(shard, outcome.item ?? {}) };
-  return { kind: 'appended', head: outcome };
+  if (!isRefused(outcome)) return { kind: 'appended', head: outcome };
+  return outcome.item ? { kind: 'full', head: readItem(shard, outcome.item) } : { kind: 'absent', head: undefined };
+}
+
+function appendCondition({ entries, mustExist }: Append): Pick<HeadUpdate, 'ConditionExpression'> {
+  const conditions = [
+    ...(mustExist ? ['attribute_exists(#pk)'] : []),
+    ...(entries.length > 0 ? ['(attribute_not_exists(#inbox) OR size(#inbox) < :room)'] : []),
+  ];
+  return conditions.length > 0 ? { ConditionExpression: conditions.join(' AND ') } : {};
 }
 
 /** Commits in one conditional write. The blobs and the wake-up are the caller's to put first. */

@@ -29,7 +29,7 @@ export class MemoryStore implements Store {
 
   async append(shard: string, append: Append): Promise<AppendOutcome> {
     const outcome = appendTo(shard, this.#heads.get(shard), append);
-    if (outcome.kind === 'full') return outcome;
+    if (outcome.kind !== 'appended') return outcome;
     this.#putBlobs(shard, append.blobs);
     this.#replace(outcome.head);
     return outcome;

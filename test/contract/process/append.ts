@@ -16,6 +16,7 @@ async function appendAll(): Promise<void> {
       ring: undefined,
       room: 100_000,
       minute: 1,
+      mustExist: false,
     });
     process.stdout.write(`${number}\n`);
   }

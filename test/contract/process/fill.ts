@@ -26,6 +26,7 @@ async function append(at: number): Promise<void> {
     ring: undefined,
     room: 100_000,
     minute: 1,
+    mustExist: false,
   });
 }
 
