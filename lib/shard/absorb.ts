@@ -1,6 +1,15 @@
 import { type Context, cursorOf, type Draft, type Lookup, readyCount, total } from './draft.ts';
 import type { DeliveryRange, Entry } from './entry.ts';
-import { clearSuspects, dismiss, endDelivery, extendFlights, landFlights, landUpTo, passDeadlines } from './flights.ts';
+import {
+  bury,
+  clearSuspects,
+  dismiss,
+  endDelivery,
+  extendFlights,
+  landFlights,
+  landUpTo,
+  passDeadlines,
+} from './flights.ts';
 import { endOf, type Reference } from './reference.ts';
 import { admit, admitForward, rememberLeft } from './repeats.ts';
 import type { Flight } from './state.ts';
@@ -12,14 +21,16 @@ import { suspect } from './takeover.ts';
  * @returns keys of pages that must be read first, in which case the draft is of no use; else an empty list
  */
 export function absorb(draft: Draft, entries: readonly Entry[], lookup: Lookup, context: Context): readonly string[] {
+  bury(draft, context);
   for (const entry of entries) arrive(draft, entry, context);
   if (context.takeover) {
     const unread = suspect(draft, entries, lookup, context);
     if (unread.length > 0) return unread;
   }
   if (context.epoch !== '') evictDeadConnections(draft, context);
-  for (const entry of entries) end(draft, entry, context);
+  for (const entry of entries) end(draft, entry);
   passDeadlines(draft, context);
+  bury(draft, context);
   return [];
 }
 
@@ -28,7 +39,7 @@ function evictDeadConnections(draft: Draft, context: Context): void {
   const dead = draft.consumers.filter((c) => c.connection !== '' && !c.connection.startsWith(context.epoch));
   if (dead.length === 0) return;
   const numbers = new Set(dead.map((consumer) => consumer.number));
-  dismiss(draft, (number) => numbers.has(number), 'uncounted', context);
+  dismiss(draft, (number) => numbers.has(number), 'uncounted');
 }
 
 /** What adds to the shard: messages, consumers, pulls; and a purge, which takes away what came before it. */
@@ -71,7 +82,8 @@ function arriveMessages(draft: Draft, entry: Entry & { kind: 'send' }): void {
       born: entry.born,
       transient,
       flagged: admission === 'untold',
-      shared: entry.runs.length > 1,
+      // What may be a second copy never frees the batch of the first.
+      shared: entry.runs.length > 1 || admission === 'untold',
     });
     offset += count;
   }
@@ -90,7 +102,7 @@ function arriveForward(draft: Draft, entry: Entry & { kind: 'forward' }): void {
       draft.counts.sent += 1;
     } else {
       // Holes where repeats were leave several references to one batch.
-      const shared = entry.numbers.length > 1;
+      const shared = entry.numbers.length > 1 || flagged;
       const { key, born } = entry;
       addFresh(draft, { key, count: 1, offset, expires: 0, born, transient: false, flagged, shared });
     }
@@ -114,13 +126,15 @@ function arriveConsumer(draft: Draft, entry: Entry & { kind: 'join' }, context: 
 
 function purge(draft: Draft): void {
   draft.counts.purged += readyCount(draft);
-  for (const { key, shared } of draft.references) if (!shared) draft.spent.push(key);
+  // What is partly drawn is needed by those who have the rest.
+  const held = new Set(draft.held.map(({ key }) => key));
+  for (const { key, shared } of draft.references) if (!shared && !held.has(key)) draft.spent.push(key);
   draft.references = [];
   draft.returned = [];
 }
 
 /** What ends deliveries, or puts off their end. */
-function end(draft: Draft, entry: Entry, context: Context): void {
+function end(draft: Draft, entry: Entry): void {
   // Of a shard of this name that was deleted: its sequences are not those of this one.
   if ('incarnation' in entry && entry.incarnation !== draft.incarnation) return;
   switch (entry.kind) {
@@ -128,23 +142,23 @@ function end(draft: Draft, entry: Entry, context: Context): void {
       for (const delivery of entry.deliveries) acknowledge(draft, delivery);
       return;
     case 'reject':
-      for (const delivery of entry.deliveries) reject(draft, delivery, context);
+      for (const delivery of entry.deliveries) reject(draft, delivery);
       return;
     case 'acknowledge-up-to':
       draft.counts.acknowledged += total(landUpTo(draft, entry.sequence, entry.deliveryAttempt));
       return;
     case 'reject-up-to':
-      endAll(draft, landUpTo(draft, entry.sequence, entry.deliveryAttempt), context);
+      endAll(draft, landUpTo(draft, entry.sequence, entry.deliveryAttempt));
       return;
     case 'acknowledge-message':
     case 'reject-message':
-      endMessage(draft, entry, context);
+      endMessage(draft, entry);
       return;
     case 'extend':
       for (const delivery of entry.deliveries) extendFlights(draft, delivery, entry.deadline);
       return;
     case 'leave':
-      leave(draft, entry, context);
+      leave(draft, entry);
       return;
   }
 }
@@ -165,22 +179,18 @@ function countReady(draft: Draft, delivery: DeliveryRange): number {
   return count;
 }
 
-function reject(draft: Draft, delivery: DeliveryRange, context: Context): void {
-  endAll(draft, landFlights(draft, delivery), context);
+function reject(draft: Draft, delivery: DeliveryRange): void {
+  endAll(draft, landFlights(draft, delivery));
   for (const range of clearSuspects(draft, delivery)) {
-    endDelivery(draft, { ...range, consumer: 0, pushing: false, deadline: 0 }, 'counted', context);
+    endDelivery(draft, { ...range, consumer: 0, pushing: false, deadline: 0 }, 'counted');
   }
 }
 
-function endAll(draft: Draft, flights: readonly Flight[], context: Context): void {
-  for (const flight of flights) endDelivery(draft, flight, 'counted', context);
+function endAll(draft: Draft, flights: readonly Flight[]): void {
+  for (const flight of flights) endDelivery(draft, flight, 'counted');
 }
 
-function endMessage(
-  draft: Draft,
-  entry: Entry & { kind: 'acknowledge-message' | 'reject-message' },
-  context: Context,
-): void {
+function endMessage(draft: Draft, entry: Entry & { kind: 'acknowledge-message' | 'reject-message' }): void {
   const consumer = draft.consumers.find((candidate) => candidate.id === entry.consumer);
   const inBatch = (r: Reference) => r.key === entry.key && entry.index >= r.offset && entry.index < r.offset + r.count;
   const reference = draft.held.find(inBatch);
@@ -194,13 +204,13 @@ function endMessage(
   const landed = entry.upTo
     ? landUpTo(draft, sequence, attempt)
     : landFlights(draft, { first: sequence, count: 1, attempt });
-  if (entry.kind === 'reject-message') endAll(draft, landed, context);
+  if (entry.kind === 'reject-message') endAll(draft, landed);
   else draft.counts.acknowledged += total(landed);
 }
 
-function leave(draft: Draft, entry: Entry & { kind: 'leave' }, context: Context): void {
+function leave(draft: Draft, entry: Entry & { kind: 'leave' }): void {
   rememberLeft(draft, entry.consumer);
   const consumer = draft.consumers.find((candidate) => candidate.id === entry.consumer);
   const ending = entry.reason === 'lost' ? 'counted' : 'uncounted';
-  if (consumer) dismiss(draft, (number) => number === consumer.number, ending, context);
+  if (consumer) dismiss(draft, (number) => number === consumer.number, ending);
 }

@@ -22,16 +22,14 @@ function packMessage(message: OutgoingMessage): PackedMessage {
 
 /** @throws BrokerError CORRUPT */
 export function decodeBatch(key: string, bytes: Uint8Array): readonly Message[] {
-  const [, timestamp, ...messages] = unpackVersioned(`batch ${key}`, bytes, BATCH_VERSION) as [
-    number,
-    number,
-    ...PackedMessage[],
-  ];
-  return messages.map((message) => unpackMessage(message, timestamp));
+  return unpackVersioned(`batch ${key}`, bytes, BATCH_VERSION, (value) => {
+    const [, timestamp, ...messages] = value as [number, number, ...PackedMessage[]];
+    return messages.map((message) => unpackMessage(message, timestamp));
+  });
 }
 
 function unpackMessage([body, ...rest]: PackedMessage, timestamp: number): Message {
-  const headers: Record<string, string> = {};
+  const headers: Record<string, string> = Object.create(null);
   const text = rest.length % 2 === 0;
   const end = text ? rest.length : rest.length - 1;
   for (let i = 0; i < end; i += 2) headers[rest[i] as string] = rest[i + 1] as string;

@@ -19,6 +19,7 @@ export type PushOutcome =
 export function conclude(draft: Draft, delivery: PlannedDelivery, outcome: PushOutcome, context: Context): void {
   const launched = new Set(delivery.flights);
   const { consumer } = delivery;
+  if (outcome !== 'sent') draft.givenBack = true;
   switch (outcome) {
     case 'sent':
       draft.flights = draft.flights.flatMap((flight) =>
@@ -32,13 +33,13 @@ export function conclude(draft: Draft, delivery: PlannedDelivery, outcome: PushO
       );
       return;
     case 'lost':
-      dismiss(draft, (number) => number === consumer.number, 'counted', context);
+      dismiss(draft, (number) => number === consumer.number, 'counted');
       return;
     case 'unsent':
     case 'gone':
       draft.flights = draft.flights.filter((flight) => !launched.has(flight));
-      for (const flight of delivery.flights) endDelivery(draft, flight, 'unsent', context);
-      if (outcome === 'gone') dismiss(draft, (number) => number === consumer.number, 'counted', context);
+      for (const flight of delivery.flights) endDelivery(draft, flight, 'unsent');
+      if (outcome === 'gone') dismiss(draft, (number) => number === consumer.number, 'counted');
   }
 }
 

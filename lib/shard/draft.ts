@@ -56,6 +56,8 @@ export type Draft = {
   early: number;
   /** Keys of items that were used up. */
   spent: string[];
+  /** A push gave back what the plan had given away: nobody rings for that. */
+  givenBack: boolean;
 };
 
 export function draftOf(state: State): Draft {
@@ -74,11 +76,12 @@ export function draftOf(state: State): Draft {
     pulls: [],
     early: 0,
     spent: [],
+    givenBack: false,
   };
 }
 
 export function stateOf(draft: Draft): State {
-  const { dying: _dying, pulls: _pulls, early: _early, spent: _spent, ...state } = draft;
+  const { dying: _dying, pulls: _pulls, early: _early, spent: _spent, givenBack: _givenBack, ...state } = draft;
   return {
     ...state,
     references: [...draft.references],

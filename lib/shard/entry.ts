@@ -134,12 +134,14 @@ function triples(flat: readonly number[]): [number, number, number][] {
   return all;
 }
 
-/** @throws BrokerError CORRUPT */
+/** @throws BrokerError CORRUPT; UNAVAILABLE if a newer version wrote it. */
 export function decodeEntry(bytes: Uint8Array): Entry {
-  const [kind, id, attempt, ...rest] = unpack('inbox entry', bytes) as [number, string, number, ...unknown[]];
-  const name = kinds[kind];
-  if (!name) throw new BrokerError('UNAVAILABLE', `The inbox holds an entry of kind ${kind}, which is not known here.`);
-  return { id, attempt, ...request(name, rest) };
+  return unpack('inbox entry', bytes, (value) => {
+    const [kind, id, attempt, ...rest] = value as [number, string, number, ...unknown[]];
+    const name = typeof kind === 'number' ? kinds[kind] : undefined;
+    if (name) return { id, attempt, ...request(name, rest) };
+    throw new BrokerError('UNAVAILABLE', `The inbox holds an entry of kind ${kind}, which is not known here.`);
+  });
 }
 
 function request(kind: Request['kind'], rest: unknown[]): Request {

@@ -68,35 +68,47 @@ export type Ending =
   /** It never went out. */
   | 'unsent';
 
-/** Makes messages ready again, or lets them die when their deliveries are exhausted. */
-export function endDelivery(draft: Draft, flight: Flight, ending: Ending, context: Context): void {
+/** Makes messages ready again, those whose deliveries are exhausted too: `bury` finds them. */
+export function endDelivery(draft: Draft, flight: Flight, ending: Ending): void {
   const failures = flight.failures + (ending === 'counted' ? 1 : 0);
   const { first, count, attempt, transient } = flight;
-  if (ending === 'counted' && context.deadLetters && failures >= context.limits.deliveries) {
-    draft.dying.push({ first, count, failures });
-    return;
-  }
   const redelivered = flight.redelivered || ending !== 'unsent';
   putBack(draft, { first, count, attempt, failures, transient, redelivered, suspect: false });
 }
 
+/** Whether no delivery is left: they go out no more. In a dead-letter queue they always do. */
+export function isExhausted({ failures }: Returned, { deadLetters, limits }: Context): boolean {
+  return deadLetters && failures >= limits.deliveries;
+}
+
+/** Lets ready messages die whose deliveries are exhausted. The outcome of a push leaves them to the turn after. */
+export function bury(draft: Draft, context: Context): void {
+  const exhausted = draft.returned.filter((range) => isExhausted(range, context));
+  if (exhausted.length === 0) return;
+  draft.dying.push(...exhausted);
+  draft.returned = draft.returned.filter((range) => !isExhausted(range, context));
+}
+
 /** Removes consumers; what they had in flight is ready again. */
-export function dismiss(draft: Draft, goes: (consumer: number) => boolean, ending: Ending, context: Context): void {
+export function dismiss(draft: Draft, goes: (consumer: number) => boolean, ending: Ending): void {
   const gone = new Set(draft.consumers.map((consumer) => consumer.number).filter(goes));
   if (gone.size === 0) return;
   draft.consumers = draft.consumers.filter((consumer) => !gone.has(consumer.number));
   const orphans = draft.flights.filter((flight) => gone.has(flight.consumer));
   draft.flights = draft.flights.filter((flight) => !gone.has(flight.consumer));
-  for (const flight of orphans) endDelivery(draft, flight, ending, context);
+  for (const flight of orphans) endDelivery(draft, flight, ending);
+}
+
+export function isLate({ deadline }: Flight, now: number): boolean {
+  return deadline > 0 && deadline <= now;
 }
 
 /** Ends the deliveries whose deadline has passed. */
 export function passDeadlines(draft: Draft, context: Context): void {
-  const isLate = (flight: Flight) => flight.deadline > 0 && flight.deadline <= context.now;
-  const late = draft.flights.filter(isLate);
+  const late = draft.flights.filter((flight) => isLate(flight, context.now));
   if (late.length === 0) return;
-  draft.flights = draft.flights.filter((flight) => !isLate(flight));
-  for (const flight of late) endDelivery(draft, flight, 'counted', context);
+  draft.flights = draft.flights.filter((flight) => !isLate(flight, context.now));
+  for (const flight of late) endDelivery(draft, flight, 'counted');
 }
 
 /** Moves deadlines of deliveries in flight, which keep their place in the order of delivery. */

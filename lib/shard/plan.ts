@@ -62,6 +62,7 @@ export function plan(draft: Draft, lookup: Lookup, context: Context): Plan | Nee
     return { kind: 'needs', pages: 'pages' in taken ? taken.pages : [], batches: [...batches] };
   }
   drawReady(draft, lookup, taken.drawn);
+  refreshExpiry(draft, lookup, context.now);
   draft.counts.expired += taken.expired;
   draft.counts.dropped += taken.lost;
   draft.counts.deadLettered += total(draft.dying);
@@ -127,7 +128,7 @@ type Taken = {
 
 /**
  * Reads ready messages from the front until `demand` are found that have not expired. With no demand it still takes
- * expired ones off the front. Batches that must be read first are added to `unread`.
+ * expired ones off the front, a turn's worth. Batches that must be read first are added to `unread`.
  */
 function takeReady(
   draft: Draft,
@@ -138,15 +139,16 @@ function takeReady(
 ): Taken | { readonly pages: readonly string[] } {
   const messages: PlannedMessage[] = [];
   const missing: string[] = [];
-  let [drawn, expired, lost, bytes, reached] = [0, 0, 0, 0, 0];
+  let [drawn, expired, lost, bytes, reached, walked] = [0, 0, 0, 0, 0, 0];
+  let isCut = false;
   for (const span of readySpans(draft, lookup)) {
-    if ('page' in span) {
-      if (reached < demand || isDue(span, context.now)) return { pages: [span.page] };
-      break;
-    }
-    const mayExpire = isDue(span.reference, context.now);
+    const mayExpire = isDue('page' in span ? span : span.reference, context.now);
     if (reached >= demand && !mayExpire) break;
-    const batch = lookup.batch(span.reference.key);
+    isCut = mayExpire && walked >= context.limits.turnMessages;
+    if (isCut) break;
+    if ('page' in span) return { pages: [span.page] };
+    if (mayExpire) walked += span.count;
+    const batch = span.reference.level > 0 ? null : lookup.batch(span.reference.key);
     if (batch === undefined) {
       unread.add(span.reference.key);
       reached += span.count;
@@ -177,7 +179,7 @@ function takeReady(
     reached = messages.length;
   }
   const bounded = demand > 0 && messages.length === context.limits.turnMessages;
-  return { messages, drawn, expired, lost, missing, cutShort: bounded };
+  return { messages, drawn, expired, lost, missing, cutShort: bounded || isCut };
 }
 
 function messageOf(span: Span, i: number, batch: readonly Message[]): PlannedMessage {
@@ -188,7 +190,20 @@ function messageOf(span: Span, i: number, batch: readonly Message[]): PlannedMes
   return { sequence, attempt: span.attempt + 1, failures, transient, redelivered, key: reference.key, index, message };
 }
 
-function isDue({ expires }: { readonly expires: number }, now: number): boolean {
+/** The front's earliest expiry was that of a message that is gone: the next one, unless others wait to be taken. */
+function refreshExpiry(draft: Draft, lookup: Lookup, now: number): void {
+  const front = draft.references[0];
+  if (!front || !isDue(front, now)) return;
+  const { level, key, first, offset, count } = front;
+  const messages = level === 0 ? (lookup.batch(key) ?? []).slice(offset, offset + count) : [];
+  const children = level > 0 ? (lookup.page(key) ?? []).filter((child) => endOf(child) > first) : [];
+  const expiries = [...messages.map(({ headers }) => expiryOf(headers)), ...children.map(({ expires }) => expires)];
+  if (expiries.length === 0 || expiries.some((expires) => isDue({ expires }, now))) return;
+  const later = expiries.filter((expires) => expires > 0);
+  draft.references[0] = { ...front, expires: later.length > 0 ? Math.min(...later) : 0 };
+}
+
+export function isDue({ expires }: { readonly expires: number }, now: number): boolean {
   return expires > 0 && expires <= now;
 }
 

@@ -2,7 +2,7 @@ import { cursorOf, type Draft, type Lookup, locate } from './draft.ts';
 import { endOf, type Reference } from './reference.ts';
 import type { Returned } from './state.ts';
 
-/** Ready messages of one batch and one past. */
+/** Ready messages of one batch and one past; or those that a missing page listed, whose `reference` is the page's. */
 export type Span = {
   readonly first: number;
   readonly count: number;
@@ -49,7 +49,13 @@ function* freshSpans(reference: Reference, from: number, lookup: Lookup): Genera
     yield { page: reference.key, expires: reference.expires };
     return true;
   }
-  for (const child of children ?? []) {
+  if (children === null) {
+    const first = Math.max(from, reference.first);
+    const past = { attempt: 0, failures: 0, transient: false, redelivered: false };
+    yield { first, count: endOf(reference) - first, reference, ...past };
+    return false;
+  }
+  for (const child of children) {
     if (endOf(child) <= from) continue;
     const unread = yield* freshSpans(child, from, lookup);
     if (unread) return true;
@@ -77,15 +83,15 @@ function drawFresh(draft: Draft, lookup: Lookup, count: number): number {
     hold(draft, front);
     return advance(draft, front, count);
   }
-  const children = lookup.page(front.key) ?? [];
+  const children = lookup.page(front.key);
+  // A page that is missing: what it listed is lost, and must not stop the rest.
+  if (!children) return advance(draft, front, count);
   if (front.level > 1) {
     draft.references.splice(0, 1, ...children);
     draft.spent.push(front.key);
     return 0;
   }
-  const child = children.find((reference) => endOf(reference) > front.first);
-  // A page that is missing: what it listed is lost, and must not stop the rest.
-  if (!child) return advance(draft, front, Math.min(count, front.count));
+  const child = children.find((reference) => endOf(reference) > front.first) as Reference;
   hold(draft, child);
   return advance(draft, front, Math.min(count, endOf(child) - front.first));
 }

@@ -71,5 +71,5 @@ export function encodePage(references: readonly Reference[]): Uint8Array {
 
 /** @throws BrokerError CORRUPT */
 export function decodePage(key: string, bytes: Uint8Array): readonly Reference[] {
-  return unpackVersioned(`page ${key}`, bytes, PAGE_VERSION).slice(1).map(unpackReference);
+  return unpackVersioned(`page ${key}`, bytes, PAGE_VERSION, (value) => value.slice(1).map(unpackReference));
 }

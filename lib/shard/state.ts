@@ -155,7 +155,7 @@ export function encodeState(state: State): Uint8Array {
 export function decodeState(bytes: Uint8Array): State {
   const known = decoded.get(bytes);
   if (known) return known;
-  const state = readState(unpackVersioned('state of a shard', bytes, STATE_VERSION));
+  const state = unpackVersioned('state of a shard', bytes, STATE_VERSION, readState);
   decoded.set(bytes, state);
   return state;
 }

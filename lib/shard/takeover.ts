@@ -1,27 +1,42 @@
-import { type Context, type Draft, type Lookup, readyCount, total } from './draft.ts';
+import { type Context, type Draft, type Lookup, total } from './draft.ts';
 import type { Entry } from './entry.ts';
+import { isLate } from './flights.ts';
+import { isDue } from './plan.ts';
 import { drawReady, putBack, readySpans, type Span } from './ready.ts';
 
 /**
  * After a dead master: what it may have pushed without a commit comes back flagged, and nothing else does. It saw this
  * state and some beginning of this inbox, so it pushed from the front of the ready messages, and no more than the
- * consumers had room for, what they acknowledged since included.
+ * consumers had room for. What ended by the inbox comes on top: it made room, or lay before what was pushed.
  * @returns keys of pages that must be read first; else an empty list
  */
 export function suspect(draft: Draft, entries: readonly Entry[], lookup: Lookup, context: Context): readonly string[] {
   endInterruptedPushes(draft);
-  const reach = Math.min(pushable(draft, entries), context.limits.turnMessages, readyCount(draft));
+  const { limits, now } = context;
+  if (!hasPushFirst(draft)) return [];
+  let left =
+    Math.min(roomForPushes(draft, now), limits.turnMessages) +
+    entries.reduce((sum, entry) => sum + ended(entry, draft), 0);
+  // What had expired was passed over on the way.
+  let walked = 0;
+  let drawn = 0;
   const spans: Span[] = [];
-  let left = reach;
-  if (left > 0) {
-    for (const span of readySpans(draft, lookup)) {
-      if ('page' in span) return [span.page];
-      spans.push({ ...span, count: Math.min(span.count, left) });
-      left -= span.count;
-      if (left <= 0) break;
+  for (const span of readySpans(draft, lookup)) {
+    if (left === 0) break;
+    if ('page' in span) return [span.page];
+    if (span.reference.level > 0) {
+      draft.counts.dropped += span.count;
+      drawn += span.count;
+      continue;
     }
+    const isPassed = isDue(span.reference, now) && walked < limits.turnMessages;
+    const count = isPassed ? span.count : Math.min(span.count, left);
+    if (isPassed) walked += count;
+    else left -= count;
+    drawn += count;
+    spans.push({ ...span, count });
   }
-  drawReady(draft, lookup, reach);
+  drawReady(draft, lookup, drawn);
   for (const span of spans) putBack(draft, suspected(span));
   return [];
 }
@@ -34,21 +49,24 @@ function suspected(span: Span) {
   return { first, count, attempt: span.attempt + 1, failures, transient, redelivered: true, suspect: true };
 }
 
-function pushable(draft: Draft, entries: readonly Entry[]): number {
-  const pushed = draft.consumers.filter((consumer) => consumer.connection !== '');
-  if (pushed.length === 0) return 0;
-  let room = 0;
-  for (const consumer of pushed) {
-    const inFlight = total(draft.flights.filter((flight) => flight.consumer === consumer.number));
-    room += Math.max(0, consumer.prefetch - inFlight);
+/** Cumulative consumers get nothing before a commit. */
+function hasPushFirst(draft: Draft): boolean {
+  return draft.consumers.some((consumer) => consumer.connection !== '' && consumer.ack !== 'client');
+}
+
+/** How many messages the consumers had room for. A delivery whose deadline has passed may have been over already. */
+function roomForPushes(draft: Draft, now: number): number {
+  const lasting = draft.flights.filter((flight) => !isLate(flight, now));
+  let room = total(draft.pulls.map(({ max }) => ({ count: max })));
+  for (const { connection, number, prefetch } of draft.consumers) {
+    if (connection === '') continue;
+    room += Math.max(0, prefetch - total(lasting.filter((flight) => flight.consumer === number)));
   }
-  for (const pull of draft.pulls) room += pull.max;
-  for (const entry of entries) room += freed(entry, draft);
   return room;
 }
 
-/** How much room an entry may have given to consumers. */
-function freed(entry: Entry, draft: Draft): number {
+/** How many deliveries an entry may have ended. */
+function ended(entry: Entry, draft: Draft): number {
   switch (entry.kind) {
     case 'acknowledge':
     case 'reject':

@@ -66,7 +66,7 @@ export function settle(draft: Draft, outcomes: ReadonlyMap<PlannedDelivery, Push
   removeIdlePulls(draft);
   releaseHeld(draft);
   const pages = rollUp(draft, context);
-  const wakeAt = nextWakeUp(draft, context.limits);
+  const wakeAt = nextWakeUp(draft, context);
   const wake = scheduleWake(draft, context.now, wakeAt);
   const discard = draft.spent.splice(0);
   return { state: stateOf(draft), pages, discard, wake, wakeAt };

@@ -1,6 +1,5 @@
-import type { Limits } from '../model/limits.ts';
 import { absorb } from './absorb.ts';
-import { type Draft, draftOf, readyCount, total } from './draft.ts';
+import { type Context, type Draft, draftOf, readyCount, total } from './draft.ts';
 import type { Entry } from './entry.ts';
 import { hasCredit } from './plan.ts';
 import type { State } from './state.ts';
@@ -18,9 +17,12 @@ export type View = {
 
 const nothingRead = { page: () => undefined, batch: () => undefined };
 
-export function viewOf(state: State, inbox: readonly Entry[], now: number, epoch: string, limits: Limits): View {
+type Viewing = Pick<Context, 'now' | 'epoch' | 'limits' | 'deadLetters'>;
+
+export function viewOf(state: State, inbox: readonly Entry[], viewing: Viewing): View {
+  const { now } = viewing;
   const draft = draftOf(state);
-  absorb(draft, inbox, nothingRead, { now, limits, epoch, takeover: false, deadLetters: true, pageKey: '' });
+  absorb(draft, inbox, nothingRead, { ...viewing, takeover: false, pageKey: '' });
   const ready = readyCount(draft);
   const front = draft.references[0];
   const expired = front !== undefined && front.expires > 0 && front.expires <= now;

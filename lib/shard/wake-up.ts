@@ -1,8 +1,12 @@
 import type { Limits } from '../model/limits.ts';
-import type { Draft } from './draft.ts';
+import { type Context, type Draft, readyCount } from './draft.ts';
+import { isExhausted } from './flights.ts';
+import { hasCredit } from './plan.ts';
 import type { Consumer, State } from './state.ts';
 
 const MINUTE_MS = 60_000;
+/** After this, what a push gave back is tried again, if nothing else makes a turn before. */
+const RETRY_MS = 1000;
 
 /** The minute, since the epoch, that holds this time. */
 export function minuteOf(timeMs: number): number {
@@ -11,17 +15,27 @@ export function minuteOf(timeMs: number): number {
 
 /**
  * When the shard wants a turn although nobody rings: at the next deadline, expiry at its front, question whether a
- * consumer is still there, or extension of bodies. In milliseconds since the epoch; undefined if never.
+ * consumer is still there, or extension of bodies; soon, if pushes gave back what could go to others. In milliseconds
+ * since the epoch; undefined if never.
  */
-export function nextWakeUp(state: Omit<State, 'counts'>, limits: Limits): number | undefined {
-  const front = state.references[0];
+export function nextWakeUp(draft: Draft, context: Context): number | undefined {
+  const { limits, now } = context;
+  const front = draft.references[0];
+  const born = oldestBorn(draft);
   const times = [
-    ...state.flights.map((flight) => flight.deadline),
-    front?.expires ?? 0,
-    ...probed(state).map((consumer) => probeTime(consumer)),
-    oldestBorn(state) === undefined ? 0 : extensionTime(oldestBorn(state) ?? 0, limits),
+    ...draft.flights.map((flight) => flight.deadline),
+    // An expiry that is over and was not taken waits behind messages that stay.
+    front && front.expires > now ? front.expires : 0,
+    ...probed(draft).map((consumer) => probeTime(consumer)),
+    born === undefined ? 0 : Math.max(extensionTime(born, limits), now + MINUTE_MS),
+    draft.givenBack && canGo(draft, context) ? now + RETRY_MS : 0,
   ].filter((time) => time > 0);
   return times.length > 0 ? Math.min(...times) : undefined;
+}
+
+function canGo(draft: Draft, context: Context): boolean {
+  if (readyCount(draft) === 0) return false;
+  return hasCredit(draft) || draft.returned.some((range) => isExhausted(range, context));
 }
 
 /** A consumer whose prefetch is used up gets no push that could find it gone. */

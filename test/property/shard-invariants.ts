@@ -16,6 +16,8 @@ export type History = {
   readonly handed: Set<number>;
   /** Those, and what else may rightly be flagged: told apart no longer, or within a dead master's reach. */
   readonly touched: Set<number>;
+  /** Transient messages that a dead master may have pushed. */
+  readonly over: Set<number>;
   /** The last first delivery, by consumer. */
   readonly latest: Map<number, number>;
   /** Where an entry's first attempt to arrive lies among all that were appended. */
@@ -49,6 +51,7 @@ export function checkPlan(
       must(sent?.key === key && sent.index === index, 'a message is the one that was sent', sequence, key, index, sent);
       must(Buffer.from(message.body).toString() === `${key}/${index}`, 'its body is the one that was sent', key, index);
       must(!planned.has(sequence), 'a message goes to one consumer', sequence);
+      must(!history.over.has(sequence), 'a transient message is never pushed again after a death', sequence);
       must(sent.expires === 0 || sent.expires > context.now, 'nothing is delivered that has expired', sequence);
       must(redelivered || !history.handed.has(sequence), 'what was handed out is flagged when it goes again', sequence);
       must(!redelivered || history.touched.has(sequence), 'what nobody can have had is not flagged', sequence);
@@ -74,7 +77,11 @@ function allowSuspicion(
   turn: Turn,
   { now }: Context,
 ): void {
-  for (const [sequence, standing] of standings) if (standing.pushing) history.touched.add(sequence);
+  for (const [sequence, { pushing, transient }] of standings) {
+    if (!pushing) continue;
+    history.touched.add(sequence);
+    if (transient) history.over.add(sequence);
+  }
   const joined = entries.filter((entry) => entry.kind === 'join');
   const pushFirst = [...state.consumers.filter((c) => c.connection !== ''), ...joined].filter(
     (c) => c.ack !== 'client',

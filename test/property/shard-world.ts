@@ -52,6 +52,7 @@ export class World {
     deliveries: new Deliveries(),
     handed: new Set(),
     touched: new Set(),
+    over: new Set(),
     latest: new Map(),
     appendedAt: new Map(),
   };

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { readyCount } from '../../../lib/shard/draft.ts';
+import { settle } from '../../../lib/shard/turn.ts';
 import { NOW, OneShard } from './one-shard.ts';
 
 const bodiesOf = (turn: Parameters<typeof OneShard.given>[0]) =>
@@ -101,13 +102,56 @@ describe('a takeover', () => {
     ]);
   });
 
+  it('flags what lay behind messages that were exhausted by a push before', () => {
+    const shard = new OneShard({ deliveries: 1 });
+    shard.take([shard.send([0, 0]), shard.join('client-individual', 1)], {}, 'lost');
+    const { turn } = shard.take([shard.join('client-individual', 1)], { takeover: true });
+    expect(turn.deadLetters).toMatchObject([{ sequence: 1 }]);
+    expect(OneShard.given(turn)).toMatchObject([{ sequence: 2, redelivered: true }]);
+  });
+
   it('drops transient messages that were being pushed, and counts them', () => {
     const shard = new OneShard();
     const context = shard.context();
-    const turn = shard.decide([shard.send([0], true), shard.join('auto', 1)], context);
-    expect(turn.deliveries).toMatchObject([{ commitFirst: true, flights: [{ pushing: true }] }]);
-    shard.take([shard.send([0], true), shard.join('client', 1)], {}, 'unsent');
-    expect(shard.state.counts.dropped).toBe(0);
+    const { draft, deliveries } = shard.decide([shard.send([0], true), shard.join('client-individual', 5)], context);
+    expect(deliveries).toMatchObject([{ commitFirst: true, flights: [{ pushing: true }] }]);
+    shard.state = settle(draft, new Map(), context).state;
+    const { turn } = shard.take([], { takeover: true });
+    expect(turn.deliveries).toEqual([]);
+    expect(shard.state).toMatchObject({ flights: [], returned: [], counts: { dropped: 1 } });
+  });
+});
+
+describe('a cumulative acknowledgement', () => {
+  const upTo = (sequence: number, deliveryAttempt = 1) =>
+    ({ kind: 'acknowledge-up-to', incarnation: 'abcdef', sequence, deliveryAttempt }) as const;
+
+  it('ends all that its consumer got up to it, and nothing of others', () => {
+    const shard = new OneShard();
+    shard.take([shard.join('client', 3), shard.join('client', 3), shard.send([0, 0, 0, 0, 0, 0])]);
+    shard.take([shard.entry(upTo(5))]);
+    expect(shard.state.flights).toMatchObject([
+      { first: 1, count: 3, consumer: 1 },
+      { first: 6, count: 1, consumer: 2 },
+    ]);
+    shard.take([shard.entry(upTo(3)), shard.entry(upTo(6, 2))]);
+    expect(shard.state.flights).toMatchObject([{ first: 6, count: 1 }]);
+    expect(shard.state.counts.acknowledged).toBe(5);
+  });
+
+  it('by a message id ends that message, or all up to it', () => {
+    const shard = new OneShard();
+    shard.take([shard.send([0, 0, 0, 0]), shard.join('client', 4)]);
+    const consumer = shard.state.consumers[0]?.id ?? '';
+    const byId = (index: number, isUpTo: boolean) =>
+      shard.entry({ kind: 'acknowledge-message', consumer, key: 'batch-1', index, upTo: isUpTo });
+    shard.take([byId(2, false)]);
+    expect(shard.state.flights.map(({ first, count }) => [first, count])).toEqual([
+      [1, 2],
+      [4, 1],
+    ]);
+    shard.take([byId(1, true)]);
+    expect(shard.state.flights.map(({ first, count }) => [first, count])).toEqual([[4, 1]]);
   });
 });
 
