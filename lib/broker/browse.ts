@@ -5,6 +5,7 @@ import { readySpans } from '../shard/ready.ts';
 import type { Reference } from '../shard/reference.ts';
 import { Reading } from './bodies.ts';
 import type { Broker } from './parts.ts';
+import { isRecorded } from './queues.ts';
 import { shardOf, viewHead } from './shards.ts';
 
 /** A message as a browse shows it. */
@@ -30,7 +31,7 @@ export async function browse(broker: Broker, queue: string, after: number, limit
   const shard = shardOf(queue);
   const head = await broker.store.readHead(shard);
   if (!head) {
-    if (await broker.store.getRecord({ family: 'queue', name: queue })) return [];
+    if (await isRecorded(broker, queue)) return [];
     throw new BrokerError('NOT_FOUND', `There is no queue /queue/${queue}.`);
   }
   const { draft } = viewHead(broker, head);

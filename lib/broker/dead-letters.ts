@@ -1,8 +1,8 @@
 import { deadLetterQueueOf } from '../model/destination.ts';
 import type { Headers } from '../model/message.ts';
-import { encodeBatch } from '../shard/batch.ts';
 import type { DeadLetter } from '../shard/plan.ts';
-import { append } from './inbox.ts';
+import { blobOf, intoBatches } from './batches.ts';
+import { append, type Identified } from './inbox.ts';
 import { leadLater } from './lead.ts';
 import type { Broker } from './parts.ts';
 import { recordQueue } from './queues.ts';
@@ -20,22 +20,22 @@ export async function forwardDeadLetters(
   deadLetters: readonly DeadLetter[],
 ): Promise<void> {
   if (deadLetters.length === 0) return;
-  const { clock, limits, random } = broker;
   const queue = queueOf(shard);
   const target = deadLetterQueueOf(queue);
-  const key = random.id();
-  const now = clock.now();
-  const messages = deadLetters.map((letter) => ({ ...letter.message, headers: explain(letter, queue) }));
-  const blob = {
-    key,
-    bytes: encodeBatch(messages, now),
-    expiresAt: Math.floor((now + limits.retentionMs) / 1000),
-  };
-  const numbers = deadLetters.map((letter) => letter.sequence);
-  const source = `${incarnation} ${queue}`;
-  const request = { kind: 'forward', key, source, numbers, born: Math.floor(now / 1000) } as const;
+  const now = broker.clock.now();
+  const batches = intoBatches(
+    broker,
+    deadLetters.map((letter) => ({ ...letter.message, headers: explain(letter, queue) })),
+  );
+  const blobs = batches.map((batch) => blobOf(broker, shardOf(target), batch, now));
+  const left = deadLetters.map((letter) => letter.sequence);
+  const requests = batches.map(({ key, part }): Identified => {
+    const numbers = left.splice(0, part.length);
+    const source = `${incarnation} ${queue}`;
+    return { id: key, request: { kind: 'forward', key, source, numbers, born: Math.floor(now / 1000) } };
+  });
   await recordQueue(broker, target);
-  const { mastership } = await append(broker, shardOf(target), [{ id: key, request }], { blobs: [blob], ring: true });
+  const { mastership } = await append(broker, shardOf(target), requests, { blobs, ring: true });
   leadLater(broker, mastership);
 }
 

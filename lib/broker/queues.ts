@@ -38,6 +38,10 @@ export async function recordQueue(broker: Broker, name: string): Promise<void> {
   await broker.store.putRecord({ family, name }, new Uint8Array(), { expected: null });
 }
 
+export async function isRecorded(broker: Broker, name: string): Promise<boolean> {
+  return (await broker.store.getRecord({ family, name })) !== undefined;
+}
+
 /** Creates a queue; one that exists stays as it is. Sending and subscribing create queues, too. */
 export async function createQueue(broker: Broker, name: string): Promise<QueueInfo> {
   await recordQueue(broker, name);
@@ -47,7 +51,7 @@ export async function createQueue(broker: Broker, name: string): Promise<QueueIn
 /** @throws BrokerError NOT_FOUND */
 export async function describeQueue(broker: Broker, name: string): Promise<QueueInfo> {
   const head = await broker.store.readHead(shardOf(name));
-  if (!head && !(await broker.store.getRecord({ family, name }))) throw notFound(name);
+  if (!head && !(await isRecorded(broker, name))) throw notFound(name);
   return infoOf(broker, name, head);
 }
 
@@ -72,7 +76,7 @@ function infoOf(broker: Broker, name: string, head: Head | undefined): QueueInfo
 export async function purgeQueue(broker: Broker, name: string): Promise<number> {
   const head = await broker.store.readHead(shardOf(name));
   if (!head) {
-    if (await broker.store.getRecord({ family, name })) return 0;
+    if (await isRecorded(broker, name)) return 0;
     throw notFound(name);
   }
   const { ready } = viewHead(broker, head);

@@ -8,6 +8,7 @@ import { append, becomeMaster } from './inbox.ts';
 import { deliveryOf, lead, leadLater } from './lead.ts';
 import type { Broker } from './parts.ts';
 import { entriesOf, shardOf, stateOfHead, viewHead } from './shards.ts';
+import { leaveShard } from './upkeep.ts';
 
 export type Receive = {
   /** At most this many messages, from 1. */
@@ -78,7 +79,7 @@ async function awaitTurn(broker: Broker, appended: Head, id: string): Promise<re
   const giveUpAt = clock.now() + limits.retryMs;
   let head: Head | undefined = appended;
   while (head && entriesOf(head).some((entry) => entry.id === id)) {
-    if (clock.now() >= giveUpAt) return [];
+    if (clock.now() >= giveUpAt) return await withdraw(broker, shard, id);
     await store.awaitChange(shard, head, LOOK_AGAIN_MS);
     head = await store.readHead(shard);
     const isLed = head?.lease && !isDead(head.lease, clock.now(), broker.epoch, limits);
@@ -86,6 +87,12 @@ async function awaitTurn(broker: Broker, appended: Head, id: string): Promise<re
     leadLater(broker, elected);
   }
   return head ? await deliveriesOf(broker, shard, stateOfHead(head), id) : [];
+}
+
+/** Nobody waits for the pull any more: what it may have been given already is ready again. */
+async function withdraw(broker: Broker, shard: string, id: string): Promise<readonly Delivery[]> {
+  await leaveShard(broker, shard, [{ id }], 'unsubscribed');
+  return [];
 }
 
 /** What a pull has in flight, by the state. */

@@ -1,7 +1,7 @@
 import { BrokerError } from '../model/errors.ts';
 import { expiryOf, isPersistent, type OutgoingMessage } from '../model/message.ts';
-import { encodeBatch } from '../shard/batch.ts';
 import type { Run } from '../shard/entry.ts';
+import { blobOf, intoBatches } from './batches.ts';
 import { append, type Identified } from './inbox.ts';
 import { leadLater } from './lead.ts';
 import type { Broker } from './parts.ts';
@@ -16,21 +16,15 @@ import { shardOf } from './shards.ts';
 export async function send(broker: Broker, queue: string, messages: readonly OutgoingMessage[]): Promise<string[]> {
   for (const message of messages) checkSize(broker, message);
   const now = broker.clock.now();
-  const chunks = chunk(broker, messages).map((part) => ({ key: broker.random.id(), part }));
-  const expiresAt = Math.floor((now + broker.limits.retentionMs) / 1000);
-  const blobs = chunks.map(({ key, part }) => {
-    const bytes = encodeBatch(part, now);
-    const batch = part.map((message) => ({ ...message, timestamp: now }));
-    broker.bodies.put(shardOf(queue), key, { batch, bytes: bytes.byteLength });
-    return { key, bytes, expiresAt };
-  });
-  const requests = chunks.map(({ key, part }): Identified => {
+  const batches = intoBatches(broker, messages);
+  const blobs = batches.map((batch) => blobOf(broker, shardOf(queue), batch, now));
+  const requests = batches.map(({ key, part }): Identified => {
     return { id: key, request: { kind: 'send', key, runs: runsOf(part), born: Math.floor(now / 1000) } };
   });
   const { head, mastership } = await append(broker, shardOf(queue), requests, { blobs, ring: true });
   if (!head.state) await recordQueue(broker, queue);
   leadLater(broker, mastership);
-  return chunks.flatMap(({ key, part }) => part.map((_, i) => `${key}-${i}`));
+  return batches.flatMap(({ key, part }) => part.map((_, i) => `${key}-${i}`));
 }
 
 function checkSize({ limits }: Broker, { body }: OutgoingMessage): void {
@@ -40,30 +34,6 @@ function checkSize({ limits }: Broker, { body }: OutgoingMessage): void {
     `The body has ${body.byteLength} octets; a message may have ${limits.bodyBytes}.`,
     { details: { bodyBytes: body.byteLength, bodyBytesMax: limits.bodyBytes } },
   );
-}
-
-/** Splits a request into batches that fit an item of the store. */
-function chunk({ limits }: Broker, messages: readonly OutgoingMessage[]): OutgoingMessage[][] {
-  const chunks: OutgoingMessage[][] = [];
-  let bytes = 0;
-  for (const message of messages) {
-    const size = sizeOf(message);
-    const last = chunks.at(-1);
-    if (last && last.length < limits.batchCount && bytes + size <= limits.batchBytes) {
-      last.push(message);
-      bytes += size;
-    } else {
-      chunks.push([message]);
-      bytes = size;
-    }
-  }
-  return chunks;
-}
-
-function sizeOf(message: OutgoingMessage): number {
-  let bytes = message.body.byteLength;
-  for (const name in message.headers) bytes += name.length + 3 * (message.headers[name] ?? '').length + 6;
-  return bytes;
 }
 
 function runsOf(messages: readonly OutgoingMessage[]): Run[] {

@@ -5,7 +5,7 @@ import type { Due, Head } from '../store/port.ts';
 import { becomeMaster, freshNonce, stealIfDead } from './inbox.ts';
 import { lead } from './lead.ts';
 import type { Broker } from './parts.ts';
-import { recordQueue } from './queues.ts';
+import { isRecorded, recordQueue } from './queues.ts';
 import { queueOf, viewHead } from './shards.ts';
 
 /** How many shards one sweep looks at. */
@@ -45,7 +45,11 @@ async function lookAt(broker: Broker, due: Due): Promise<void> {
   const head = await broker.store.readHead(due.shard);
   if (head) await finish(broker, head, due);
   const after = await broker.store.readHead(due.shard);
-  if (due.kind === 'ring' && after) await recordQueue(broker, queueOf(due.shard));
+  if (due.kind === 'ring' && after) {
+    // A crash may have come between a queue's first message and its record.
+    if (!(await isRecorded(broker, queueOf(due.shard)))) await recordQueue(broker, queueOf(due.shard));
+    if (viewHead(broker, after).hasWork) return;
+  }
   await broker.store.settle(due, after?.rings ?? 0);
 }
 

@@ -210,6 +210,7 @@ function endMessage(draft: Draft, entry: Entry & { kind: 'acknowledge-message' |
 
 function leave(draft: Draft, entry: Entry & { kind: 'leave' }): void {
   rememberLeft(draft, entry.consumer);
+  draft.pulls = draft.pulls.filter((pull) => pull.id !== entry.consumer);
   const consumer = draft.consumers.find((candidate) => candidate.id === entry.consumer);
   const ending = entry.reason === 'lost' ? 'counted' : 'uncounted';
   if (consumer) dismiss(draft, (number) => number === consumer.number, ending);
