@@ -81,7 +81,7 @@ const death = fc.oneof(
   { weight: 2, arbitrary: fc.constantFrom<Death>('before-push', 'after-push', 'after-commit', 'after-late-push') },
 );
 
-export const turn: fc.Arbitrary<TakeTurn> = fc.record({
+const turn: fc.Arbitrary<TakeTurn> = fc.record({
   do: fc.constant('turn' as const),
   leaves: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat({ max: 3 }) }),
   outcomes: fc.array(outcome, { minLength: 1, maxLength: 4 }),
