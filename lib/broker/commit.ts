@@ -1,6 +1,6 @@
 import { BrokerError } from '../model/errors.ts';
 import { leaseFrom } from '../shard/lease.ts';
-import { encodeState } from '../shard/state.ts';
+import { encodeState } from '../shard/state-codec.ts';
 import type { Settled } from '../shard/turn.ts';
 import type { Commit, CommitOutcome, Head } from '../store/port.ts';
 import { backOff } from './inbox.ts';

@@ -1,8 +1,9 @@
 import type { AckMode, Delivery } from '../model/message.ts';
 import type { PushOutcome } from '../shard/conclude.ts';
+import type { PlannedDelivery } from '../shard/deal.ts';
 import type { Context } from '../shard/draft.ts';
 import { leaseFrom } from '../shard/lease.ts';
-import type { PlannedDelivery, PlannedMessage } from '../shard/plan.ts';
+import type { PlannedMessage } from '../shard/take.ts';
 import { encodeToken, type Token } from '../shard/token.ts';
 import { settle, type Turn, takeTurn } from '../shard/turn.ts';
 import type { Head } from '../store/port.ts';

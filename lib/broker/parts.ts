@@ -3,7 +3,7 @@ import type { Limits } from '../model/limits.ts';
 import type { Delivery } from '../model/message.ts';
 import type { PushOutcome } from '../shard/conclude.ts';
 import type { Store } from '../store/port.ts';
-import type { BodyCache } from './bodies.ts';
+import type { BodyCache } from './body-cache.ts';
 
 /** Time, as the broker is given it. */
 export type Clock = {

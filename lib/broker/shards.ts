@@ -1,6 +1,7 @@
 import { isDeadLetterQueue } from '../model/destination.ts';
 import { decodeEntry, type Entry } from '../shard/entry.ts';
-import { decodeState, emptyState, type State } from '../shard/state.ts';
+import { emptyState, type State } from '../shard/state.ts';
+import { decodeState } from '../shard/state-codec.ts';
 import { type View, viewOf } from '../shard/view.ts';
 import type { Head } from '../store/port.ts';
 import type { Broker } from './parts.ts';

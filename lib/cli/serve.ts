@@ -1,6 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { BrokerError } from '../model/errors.ts';
-import { type BrokerOptions, type BrokerUrls, type RunningBroker, startBroker } from '../server/start-broker.ts';
+import type { BrokerOptions, BrokerUrls, RunningBroker } from '../server/options.ts';
+import { startBroker } from '../server/start-broker.ts';
 import type { ServeOptions } from './options.ts';
 
 /** Runs the broker until it is told to stop. Ends the process with 1 if it cannot go on. */

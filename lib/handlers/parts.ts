@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BodyCache } from '../broker/bodies.ts';
+import { BodyCache } from '../broker/body-cache.ts';
 import type { Broker, Clock, Log, Random } from '../broker/parts.ts';
 import type { Push } from '../gateway/push.ts';
 import type { BrokerError } from '../model/errors.ts';

@@ -15,7 +15,7 @@ import { Alarms } from './alarms.ts';
 import { httpServer } from './http.ts';
 import { Listener } from './listener.ts';
 import { withLocalSessions } from './local-sessions.ts';
-import type { BrokerOptions, BrokerUrls } from './start-broker.ts';
+import type { BrokerOptions, BrokerUrls } from './options.ts';
 import type { StorePlace } from './stores.ts';
 import { tcpServer } from './tcp.ts';
 import { webSocketUpgrade } from './websocket.ts';

@@ -1,48 +1,9 @@
 import { systemRandom } from '../handlers/parts.ts';
 import { asBrokerError, BrokerError } from '../model/errors.ts';
-import type { Limits } from '../model/limits.ts';
 import { Mastership } from './mastership.ts';
+import type { BrokerOptions, BrokerUrls, RunningBroker } from './options.ts';
 import { type Running, run } from './run.ts';
 import { prepareStore, type StoreChoice, type StorePlace } from './stores.ts';
-
-export type BrokerOptions = {
-  /** WebSocket and REST; 0 takes a free one. Default 61614. */
-  readonly port?: number;
-  /** Plain STOMP over TCP; 0 takes a free one. Default 61613, or a free one where `port` is 0. */
-  readonly stompPort?: number;
-  /** The folder of the embedded store. Default `.cirrusmq` in the working folder. */
-  readonly data?: string;
-  /** Keeps messages in memory alone. */
-  readonly memory?: boolean;
-  /** Keeps messages in DynamoDB tables of this prefix; they are created if they are not there. */
-  readonly dynamodb?: { readonly tablePrefix: string; readonly endpoint?: string };
-  /** Bounds that are to be other than the profile's. */
-  readonly limits?: Partial<Limits>;
-  /** Origins of pages that may connect, besides those on loopback. */
-  readonly allowedOrigins?: readonly string[];
-  /** Told when another process is the master, and this one waits. */
-  readonly onStandby?: () => void;
-  /** Told each time that this process becomes the master and its ports are open. */
-  readonly onReady?: (broker: BrokerUrls) => void;
-  /** Told when the broker cannot go on; it has closed its ports. */
-  readonly onFatal?: (error: BrokerError) => void;
-  /** Takes what concerns the operator. Default: nothing is written. */
-  readonly log?: (event: string, details: Readonly<Record<string, unknown>>, error?: BrokerError) => void;
-};
-
-export type BrokerUrls = {
-  /** REST, e.g. `http://127.0.0.1:61614`. */
-  readonly url: string;
-  /** STOMP over WebSocket. */
-  readonly webSocketUrl: string;
-  /** Plain STOMP over TCP. */
-  readonly stompUrl: string;
-};
-
-export type RunningBroker = BrokerUrls & {
-  /** Lets what is under way end, closes the connections and gives the lease up. */
-  readonly close: () => Promise<void>;
-};
 
 /**
  * Runs a whole broker in this process, on 127.0.0.1. Resolves when it is the master and its ports are open: while

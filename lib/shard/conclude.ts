@@ -1,6 +1,6 @@
+import type { PlannedDelivery } from './deal.ts';
 import type { Context, Draft } from './draft.ts';
 import { dismiss, endDelivery } from './flights.ts';
-import type { PlannedDelivery } from './plan.ts';
 import type { Flight } from './state.ts';
 
 /** What became of a push to one consumer. */

@@ -1,7 +1,7 @@
 import { type Context, type Draft, type Lookup, total } from './draft.ts';
 import type { Entry } from './entry.ts';
+import { isDue } from './expiry.ts';
 import { isLate } from './flights.ts';
-import { isDue } from './plan.ts';
 import { drawReady, putBack, readySpans, type Span } from './ready.ts';
 
 /**

@@ -1,8 +1,9 @@
 import { absorb } from './absorb.ts';
 import { conclude, type PushOutcome } from './conclude.ts';
+import type { PlannedDelivery } from './deal.ts';
 import { type Context, type Draft, draftOf, type Lookup, type Needs, readyCount, stateOf } from './draft.ts';
 import type { Entry } from './entry.ts';
-import { type DeadLetter, type Plan, type PlannedDelivery, plan } from './plan.ts';
+import { type DeadLetter, type Plan, plan } from './plan.ts';
 import { releaseHeld } from './ready.ts';
 import { type PageWrite, rollUp } from './roll-up.ts';
 import type { Consumer, State } from './state.ts';

@@ -1,7 +1,7 @@
 import { absorb } from './absorb.ts';
 import { type Context, type Draft, draftOf, readyCount, total } from './draft.ts';
 import type { Entry } from './entry.ts';
-import { hasCredit } from './plan.ts';
+import { hasCredit } from './servers.ts';
 import type { State } from './state.ts';
 
 /** What a shard shows to somebody who is not its master: its state with the inbox as if absorbed. */

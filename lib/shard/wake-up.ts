@@ -1,7 +1,7 @@
 import type { Limits } from '../model/limits.ts';
 import { type Context, type Draft, readyCount } from './draft.ts';
 import { isExhausted } from './flights.ts';
-import { hasCredit } from './plan.ts';
+import { hasCredit } from './servers.ts';
 import type { Consumer, State } from './state.ts';
 
 const MINUTE_MS = 60_000;

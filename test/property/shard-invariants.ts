@@ -1,9 +1,9 @@
 import type { Limits } from '../../lib/model/limits.ts';
 import type { PushOutcome } from '../../lib/shard/conclude.ts';
+import type { PlannedDelivery } from '../../lib/shard/deal.ts';
 import type { Context } from '../../lib/shard/draft.ts';
 import { readyCount, total } from '../../lib/shard/draft.ts';
 import type { Entry } from '../../lib/shard/entry.ts';
-import type { PlannedDelivery } from '../../lib/shard/plan.ts';
 import type { State } from '../../lib/shard/state.ts';
 import type { Turn } from '../../lib/shard/turn.ts';
 import type { Deliveries, Sent, Standing } from './shard-ledger.ts';

@@ -3,6 +3,7 @@ import { type Limits, localLimits } from '../../lib/model/limits.ts';
 import type { Message, OutgoingMessage } from '../../lib/model/message.ts';
 import { decodeBatch, encodeBatch } from '../../lib/shard/batch.ts';
 import type { PushOutcome } from '../../lib/shard/conclude.ts';
+import type { PlannedDelivery } from '../../lib/shard/deal.ts';
 import type { Context, Lookup, Needs } from '../../lib/shard/draft.ts';
 import {
   type DeliveryRange,
@@ -12,9 +13,9 @@ import {
   type Request,
   type Run,
 } from '../../lib/shard/entry.ts';
-import type { PlannedDelivery } from '../../lib/shard/plan.ts';
 import { decodePage, type Reference } from '../../lib/shard/reference.ts';
-import { decodeState, emptyState, encodeState, type State } from '../../lib/shard/state.ts';
+import { emptyState, type State } from '../../lib/shard/state.ts';
+import { decodeState, encodeState } from '../../lib/shard/state-codec.ts';
 import { type Settled, settle, type Turn, takeTurn } from '../../lib/shard/turn.ts';
 import { viewOf } from '../../lib/shard/view.ts';
 import type { Bounds, Command, TakeTurn } from './shard-commands.ts';

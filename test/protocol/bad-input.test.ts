@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { localLimits } from '../../lib/model/limits.ts';
-import { type RunningBroker, startBroker } from '../../lib/server/start-broker.ts';
+import type { RunningBroker } from '../../lib/server/options.ts';
+import { startBroker } from '../../lib/server/start-broker.ts';
 import { RawStomp, textOf } from '../raw-stomp.ts';
 
 let broker: RunningBroker;

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { apiGatewayPush } from '../../lib/gateway/api-gateway.ts';
 import type { Push } from '../../lib/gateway/push.ts';
-import { type RunningBroker, startBroker } from '../../lib/server/start-broker.ts';
+import type { RunningBroker } from '../../lib/server/options.ts';
+import { startBroker } from '../../lib/server/start-broker.ts';
 import { RawStomp, textOf } from '../raw-stomp.ts';
 
 let broker: RunningBroker;

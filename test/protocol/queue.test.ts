@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type RunningBroker, startBroker } from '../../lib/server/start-broker.ts';
+import type { RunningBroker } from '../../lib/server/options.ts';
+import { startBroker } from '../../lib/server/start-broker.ts';
 import type { Frame } from '../../lib/stomp/frame.ts';
 import { RawStomp, textOf } from '../raw-stomp.ts';
 import { connect, sendWithReceipt, subscribe, withReceipt } from '../stomp-clients.ts';

@@ -1,4 +1,4 @@
-import { BodyCache } from '../../../lib/broker/bodies.ts';
+import { BodyCache } from '../../../lib/broker/body-cache.ts';
 import type { Broker } from '../../../lib/broker/parts.ts';
 import { systemClock, systemRandom } from '../../../lib/handlers/parts.ts';
 import { type Limits, localLimits } from '../../../lib/model/limits.ts';

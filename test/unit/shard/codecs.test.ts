@@ -5,7 +5,8 @@ import type { OutgoingMessage } from '../../../lib/model/message.ts';
 import { decodeBatch, encodeBatch } from '../../../lib/shard/batch.ts';
 import { decodeEntry, type Entry, encodeEntry, type Request } from '../../../lib/shard/entry.ts';
 import { decodePage, encodePage, type Reference } from '../../../lib/shard/reference.ts';
-import { decodeState, emptyState, encodeState, type State } from '../../../lib/shard/state.ts';
+import { emptyState, type State } from '../../../lib/shard/state.ts';
+import { decodeState, encodeState } from '../../../lib/shard/state-codec.ts';
 
 const ranges = [
   { first: 1, count: 2, attempt: 1 },
