@@ -1,4 +1,5 @@
 import { BrokerError } from '../model/errors.ts';
+import type { Counts } from '../shard/state.ts';
 import { oldestBorn } from '../shard/wake-up.ts';
 import type { Head } from '../store/port.ts';
 import { appendIfThere, type Mastership } from './inbox.ts';
@@ -18,14 +19,7 @@ export type QueueInfo = {
   /** How long ago the oldest message came that is not consumed yet, in seconds; 0 if there is none. */
   readonly oldestAgeSeconds: number;
   /** What became of all that was ever sent to it, up to the last turn. */
-  readonly counts: {
-    readonly sent: number;
-    readonly acknowledged: number;
-    readonly deadLettered: number;
-    readonly expired: number;
-    readonly purged: number;
-    readonly dropped: number;
-  };
+  readonly counts: Counts;
 };
 
 const family = 'queue';

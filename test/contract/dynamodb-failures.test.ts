@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { afterEach, describe, expect, test } from 'vitest';
 import { openDynamoStore } from '../../lib/store/dynamodb/dynamodb-store.ts';
 import type { Store } from '../../lib/store/port.ts';
-import { appending, committing, lease } from './store-contract.ts';
+import { appending, committing, lease } from './given.ts';
 
 let server: Server;
 let requests = 0;

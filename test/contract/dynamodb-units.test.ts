@@ -5,7 +5,7 @@ import { connect } from '../../lib/store/dynamodb/connection.ts';
 import { createTables } from '../../lib/store/dynamodb/create-tables.ts';
 import { DynamoStore } from '../../lib/store/dynamodb/dynamodb-store.ts';
 import { type DynamoEngine, dynamoAvailable, dynamoTitle, startDynamo } from '../dynamodb-local.ts';
-import { appending, blob, committing, fresh, lease } from './store-contract.ts';
+import { appending, blob, committing, fresh, lease } from './given.ts';
 
 /**
  * The engine reports what a call consumed; not of a call that failed its condition, wrongly of a transaction, and nothing

@@ -7,8 +7,8 @@ import { BrokerError } from '../../lib/model/errors.ts';
 import { openTables } from '../../lib/store/lmdb/database.ts';
 import { openLmdbStore } from '../../lib/store/lmdb/lmdb-store.ts';
 import { openLeaseFile } from '../../lib/store/lmdb/owner-lock.ts';
+import { appending, blob, bytes, committing, fresh, lease, texts } from './given.ts';
 import { printed, startConfined, startScript } from './process/run.ts';
-import { appending, blob, bytes, committing, fresh, lease, texts } from './store-contract.ts';
 
 let path: string;
 beforeEach(async () => {

@@ -8,7 +8,8 @@ import { openDynamoStore } from '../../lib/store/dynamodb/dynamodb-store.ts';
 import { openLmdbStore } from '../../lib/store/lmdb/lmdb-store.ts';
 import { MemoryStore } from '../../lib/store/memory/memory-store.ts';
 import { dynamoAvailable, dynamoTitle, startDynamo } from '../dynamodb-local.ts';
-import { fresh, type Opened, storeContract } from './store-contract.ts';
+import { fresh } from './given.ts';
+import { type Opened, storeContract } from './store-contract.ts';
 
 storeContract('memory', async () => closing(new MemoryStore()));
 
