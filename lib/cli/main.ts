@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { enableCompileCache } from 'node:module';
 import { Command, CommanderError, Option } from 'commander';
 import { version } from '../model/version.ts';
 import { addBrowse } from './browse.ts';
@@ -27,7 +28,11 @@ function addServe(program: Command): void {
     .option('--table-prefix <prefix>', 'what the names of the DynamoDB tables begin with')
     .option('--endpoint <url>', 'another address of DynamoDB')
     .option('--allow-origin <origin...>', 'origins of pages that may connect, besides those on loopback', [])
-    .action(async (options: ServeOptions) => (await import('./serve.ts')).serve(options));
+    .action(async (options: ServeOptions) => {
+      // Half of a start is compiling, which the next start finds done.
+      enableCompileCache();
+      await (await import('./serve.ts')).serve(options);
+    });
 }
 
 /** What the process ends with; commander has told of wrong usage already. */
