@@ -9,6 +9,9 @@ import { openDynamoStore } from '../lib/store/dynamodb/dynamodb-store.ts';
 /** Sooner than this a waiting invocation covers a wake-up; what is later is the sweep's. */
 const NEAR_MS = 60_000;
 
+/** By shard, when the invocation that waits for it wakes up: one is enough, and what comes later it finds. */
+const waiting = new Map<string, number>();
+
 function setting(name: string): string {
   const value = process.env[name];
   if (value) return value;
@@ -34,7 +37,11 @@ export const bench = setUp({
   endsWithReply: true,
   dispatch: (shard, nonce) => invokeDispatch({ shard, nonce }),
   alarm: (shard, at) => {
-    if (at - Date.now() < NEAR_MS) bench.broker.defer(() => invokeDispatch({ shard, at }));
+    const now = Date.now();
+    for (const [other, until] of waiting) if (until <= now) waiting.delete(other);
+    if (at - now >= NEAR_MS || (waiting.get(shard) ?? Number.POSITIVE_INFINITY) <= at) return;
+    waiting.set(shard, at);
+    bench.broker.defer(() => invokeDispatch({ shard, at }));
   },
   log: (event, details, error) => {
     const level = error ? 'ERROR' : 'INFO';

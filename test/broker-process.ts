@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 export type BrokerProcess = {
   readonly process: ChildProcess;
   /** Resolves with its URLs once it is ready; rejects if it ends before. */
-  readonly ready: Promise<{ url: string; webSocketUrl: string; stompUrl: string }>;
+  readonly ready: Promise<Urls>;
   /** Resolves once it says that it waits as the standby. */
   readonly standby: Promise<void>;
   /** What it wrote to its error output. */
@@ -15,26 +15,42 @@ export type BrokerProcess = {
   readonly end: (signal?: NodeJS.Signals) => Promise<void>;
 };
 
+type Urls = { readonly url: string; readonly webSocketUrl: string; readonly stompUrl: string };
+
+type Surroundings = {
+  /** Told each time that it has become the master. */
+  readonly onMaster?: (urls: Urls) => void;
+  /** The largest file that it can write: beyond, a write fails as on a full disk. */
+  readonly fileKibibytes?: number | undefined;
+};
+
 /** Starts `cirrusmq serve` with these arguments, on free ports unless they say otherwise. */
-export function startBrokerProcess(args: readonly string[], ports: readonly string[] = freePorts): BrokerProcess {
+export function startBrokerProcess(
+  args: readonly string[],
+  ports: readonly string[] = freePorts,
+  { onMaster, fileKibibytes }: Surroundings = {},
+): BrokerProcess {
   // The server process itself, not a package manager around it: a signal must reach the broker.
-  const child = spawn(process.execPath, ['lib/cli/main.ts', 'serve', ...ports, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const command = [process.execPath, 'lib/cli/main.ts', 'serve', ...ports, ...args] as const;
+  const confine = `trap '' XFSZ; ulimit -f ${fileKibibytes}; exec "$@"`;
+  const [file, ...rest] = fileKibibytes === undefined ? command : ['bash', '-c', confine, 'confined', ...command];
+  const child = spawn(file as string, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
   let errors = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     errors += text;
   });
   const ended = once(child, 'exit');
   const standby = Promise.withResolvers<void>();
-  const ready = Promise.withResolvers<{ url: string; webSocketUrl: string; stompUrl: string }>();
+  const ready = Promise.withResolvers<Urls>();
   const urls: string[] = [];
   createInterface({ input: child.stdout }).on('line', (line) => {
     if (line.includes('as the standby')) standby.resolve();
     const url = /^ {2}(?:REST|STOMP, \w+) +(\S+)$/.exec(line)?.[1];
     if (url) urls.push(url);
-    const [rest, webSocket, stomp] = urls;
-    if (line === 'Try:') ready.resolve({ url: rest ?? '', webSocketUrl: webSocket ?? '', stompUrl: stomp ?? '' });
+    if (line !== 'Try:') return;
+    const [rest = '', webSocketUrl = '', stompUrl = ''] = urls.splice(0);
+    ready.resolve({ url: rest, webSocketUrl, stompUrl });
+    onMaster?.({ url: rest, webSocketUrl, stompUrl });
   });
   void ended.then(() => ready.reject(new Error(`The broker ended before it was ready: ${errors}`)));
   ready.promise.catch(() => {});

@@ -1,5 +1,5 @@
 import { connect as connectTcp } from 'node:net';
-import { Client, type IFrame, type IMessage, type StompHeaders } from '@stomp/stompjs';
+import { Client, type IFrame, type IMessage, type IStompSocket, type StompHeaders } from '@stomp/stompjs';
 import { WebSocket } from 'ws';
 
 /** A connected @stomp/stompjs client; `closed` resolves when its socket is gone. */
@@ -15,8 +15,7 @@ export function connect(url: string, headers: StompHeaders = {}): Promise<Connec
     const closed = Promise.withResolvers<void>();
     let error: IFrame | undefined;
     const client = new Client({
-      webSocketFactory: () =>
-        (url.startsWith('tcp:') ? new TcpAsWebSocket(url) : new WebSocket(url, ['v12.stomp'])) as never,
+      webSocketFactory: () => socketOf(url),
       connectHeaders: headers,
       reconnectDelay: 0,
       heartbeatIncoming: 0,
@@ -35,6 +34,11 @@ export function connect(url: string, headers: StompHeaders = {}): Promise<Connec
     });
     client.activate();
   });
+}
+
+/** What @stomp/stompjs speaks through: a WebSocket or, for a tcp:// URL, a TCP socket. */
+function socketOf(url: string): IStompSocket {
+  return (url.startsWith('tcp:') ? new TcpAsWebSocket(url) : new WebSocket(url, ['v12.stomp'])) as never;
 }
 
 /** What @stomp/stompjs uses of a WebSocket, on a TCP socket. */

@@ -3,6 +3,7 @@ import { decodeBatch } from '../shard/batch.ts';
 import type { Lookup, Needs } from '../shard/draft.ts';
 import { decodePage, type Reference } from '../shard/reference.ts';
 import type { Broker } from './parts.ts';
+import { readStored } from './quarantine.ts';
 
 type Page = readonly Reference[];
 type Batch = readonly Message[];
@@ -34,13 +35,13 @@ export class Reading {
     const found = await this.#broker.store.getBlobs(this.#shard, [...needs.pages, ...needs.batches]);
     for (const key of needs.pages) {
       const bytes = found.get(key);
-      const page = bytes ? decodePage(key, bytes) : null;
+      const page = bytes ? readStored(this.#shard, () => decodePage(key, bytes)) : null;
       this.#pages.set(key, page);
       if (bytes && page) this.#broker.bodies.put(this.#shard, key, { page, bytes: bytes.byteLength });
     }
     for (const key of needs.batches) {
       const bytes = found.get(key);
-      const batch = bytes ? decodeBatch(key, bytes) : null;
+      const batch = bytes ? readStored(this.#shard, () => decodeBatch(key, bytes)) : null;
       this.#batches.set(key, batch);
       if (bytes && batch) this.#broker.bodies.put(this.#shard, key, { batch, bytes: bytes.byteLength });
     }

@@ -3,12 +3,14 @@ import { leaseFrom } from '../shard/lease.ts';
 import { encodeState } from '../shard/state-codec.ts';
 import type { Settled } from '../shard/turn.ts';
 import type { Commit, CommitOutcome, Head } from '../store/port.ts';
-import { backOff } from './inbox.ts';
+import { backOff, freshNonce } from './inbox.ts';
 import type { Broker } from './parts.ts';
 
 export type Committed = {
-  /** The next turn's read. Its lease tells whether this invocation is still the master. */
+  /** The next turn's read. */
   readonly head: Head;
+  /** What this invocation is the master as from now on; undefined if it gave the lease up. */
+  readonly nonce: string | undefined;
   readonly wasRung: boolean;
 };
 
@@ -20,7 +22,8 @@ type Options = {
 };
 
 /**
- * Writes a turn, and gives the lease up unless somebody rang meanwhile.
+ * Writes a turn, and gives the lease up unless somebody rang meanwhile. A lease that is kept gets a fresh nonce: a
+ * repeat of a commit that was made already is refused, where it would remove entries from the inbox a second time.
  * @returns undefined if the lease is another's: nothing was written, and there is nothing left to do
  */
 export async function commitTurn(
@@ -42,13 +45,15 @@ export async function commitTurn(
     wake: settled.wake,
     discard: settled.discard,
   };
-  const keep = () => ({ ...commit, lease: leaseFrom(nonce, clock.now(), limits) });
+  const renewed = freshNonce(broker);
+  const keep = () => ({ ...commit, lease: leaseFrom(renewed, clock.now(), limits) });
   const first = await commitSurely(broker, head, releaseAt === undefined ? keep() : commit);
   const outcome = first.kind === 'rung' ? await commitSurely(broker, head, keep()) : first;
   if (outcome.kind !== 'committed') return undefined;
   broker.bodies.drop(head.shard, settled.discard);
   if (settled.wakeAt !== undefined) broker.alarm(head.shard, settled.wakeAt);
-  return { head: outcome.head, wasRung: first.kind === 'rung' || releaseAt === undefined };
+  const wasRung = first.kind === 'rung' || releaseAt === undefined;
+  return { head: outcome.head, nonce: wasRung ? renewed : undefined, wasRung };
 }
 
 /** Repeats a commit whose outcome is unknown: a refusal may then be that of our own earlier write. */
@@ -56,7 +61,7 @@ async function commitSurely(broker: Broker, head: Head, commit: Commit): Promise
   for (let tries = 0; ; tries++) {
     try {
       const outcome = await broker.store.commit(head.shard, commit);
-      const isOurs = tries > 0 && outcome.kind === 'lost' && isState(outcome.head, commit.state);
+      const isOurs = tries > 0 && outcome.kind === 'lost' && isResultOf(commit, outcome.head);
       return isOurs && outcome.head ? { kind: 'committed', head: outcome.head } : outcome;
     } catch (error) {
       if (!(error instanceof BrokerError) || !error.retryable || error.code === 'NOT_MASTER') throw error;
@@ -66,6 +71,7 @@ async function commitSurely(broker: Broker, head: Head, commit: Commit): Promise
   }
 }
 
-function isState(head: Head | undefined, state: Uint8Array): boolean {
+function isResultOf({ lease, state }: Commit, head: Head | undefined): boolean {
+  if (lease) return head?.lease?.nonce === lease.nonce;
   return head?.state !== undefined && Buffer.compare(head.state, state) === 0;
 }

@@ -1,3 +1,4 @@
+import { BrokerError } from '../model/errors.ts';
 import type { AckMode } from '../model/message.ts';
 import { pack, unpack } from '../shard/packing.ts';
 import type { Broker } from './parts.ts';
@@ -28,7 +29,10 @@ function keyOf(connection: string) {
 /** The connection, or undefined if it is not open. */
 export async function readConnection({ store }: Broker, connection: string): Promise<Connection | undefined> {
   const bytes = await store.getRecord(keyOf(connection));
-  if (!bytes) return undefined;
+  return bytes && decode(bytes);
+}
+
+function decode(bytes: Uint8Array): Connection {
   return unpack('connection record', bytes, (value) => {
     const [version, subscriptions] = value as [string, [string, string, string, AckMode][]];
     return {
@@ -38,10 +42,37 @@ export async function readConnection({ store }: Broker, connection: string): Pro
   });
 }
 
+function encode({ version, subscriptions }: Connection): Uint8Array {
+  return pack([version, subscriptions.map(({ id, consumer, queue, ack }) => [id, consumer, queue, ack])]);
+}
+
 export async function writeConnection(broker: Broker, connection: string, record: Connection): Promise<void> {
-  const subscriptions = record.subscriptions.map(({ id, consumer, queue, ack }) => [id, consumer, queue, ack]);
-  const expiresAt = Math.floor(broker.clock.now() / 1000) + DAY_S;
-  await broker.store.putRecord(keyOf(connection), pack([record.version, subscriptions]), { expiresAt });
+  await broker.store.putRecord(keyOf(connection), encode(record), { expiresAt: expiryFrom(broker) });
+}
+
+function expiryFrom({ clock }: Broker): number {
+  return Math.floor(clock.now() / 1000) + DAY_S;
+}
+
+/**
+ * Changes what is known of a connection. Its frames may be handled side by side: a change that another one overtook is
+ * made again, to what that one left.
+ * @throws BrokerError NOT_CONNECTED if the connection is gone, which nothing brings back; what `change` throws
+ */
+export async function changeConnection(
+  broker: Broker,
+  connection: string,
+  change: (record: Connection) => Connection,
+): Promise<Connection> {
+  const key = keyOf(connection);
+  let expected = await broker.store.getRecord(key);
+  while (expected) {
+    const changed = change(decode(expected));
+    const outcome = await broker.store.putRecord(key, encode(changed), { expected, expiresAt: expiryFrom(broker) });
+    if (outcome.kind === 'stored') return changed;
+    expected = outcome.current;
+  }
+  throw new BrokerError('NOT_CONNECTED', 'This connection is closed.');
 }
 
 /** Forgets a connection and takes its consumers out of their queues. */

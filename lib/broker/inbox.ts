@@ -43,7 +43,7 @@ export async function append(
  * Puts requests into a shard's inbox, durably, and stands for election if it rings. Goes on trying while the inbox is
  * full or the store throttles, for `retryMs`.
  * @returns undefined if there is no such shard
- * @throws BrokerError OVERLOADED when that time is over; what the store throws
+ * @throws BrokerError OVERLOADED when that time is over; CORRUPT if the shard is damaged; what the store throws
  */
 export function appendIfThere(
   broker: Broker,
@@ -62,6 +62,7 @@ async function appendSurely(
   requests: readonly Identified[],
   options: Attempt,
 ): Promise<Appended | undefined> {
+  broker.quarantine.check(shard, broker.clock.now());
   const nonce = options.ring ? freshNonce(broker) : undefined;
   const giveUpAt = broker.clock.now() + broker.limits.retryMs;
   let attempt = 1;
@@ -126,7 +127,8 @@ function overloaded(shard: string, entries: number): BrokerError {
 async function winMastership(broker: Broker, head: Head, nonce: string): Promise<Mastership | undefined> {
   if (!head.lease) return undefined;
   if (head.lease.nonce === nonce) return { head, lease: head.lease, takeover: false };
-  return stealIfDead(broker, head, nonce);
+  // Under a nonce of its own: a repeat of the append must not take a theft whose reply was lost for an election.
+  return stealIfDead(broker, head, freshNonce(broker));
 }
 
 /** Takes the lease of a master that died. */

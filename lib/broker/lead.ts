@@ -12,6 +12,7 @@ import { commitTurn } from './commit.ts';
 import { forwardDeadLetters } from './dead-letters.ts';
 import { freshNonce, type Mastership } from './inbox.ts';
 import type { Broker } from './parts.ts';
+import { damageOf } from './quarantine.ts';
 import { entriesOf, hasDeadLetters, queueOf, stateOfHead } from './shards.ts';
 import { extendBodies, probeConsumers } from './upkeep.ts';
 
@@ -23,39 +24,59 @@ const nobodyPulls: OnPull = () => {};
 /**
  * Takes turns until the lease is given up because nobody rings any more, or until another holds it. After
  * `turnsPerRequest` turns the shard is handed over. Whatever happens between any two steps, the next master finds all
- * that it needs.
+ * that it needs. A shard that is found damaged is set aside.
  */
 export async function lead(broker: Broker, mastership: Mastership, onPull: OnPull = nobodyPulls): Promise<void> {
-  const { nonce } = mastership.lease;
+  const { shard } = mastership.head;
+  try {
+    await takeTurns(broker, mastership, onPull);
+  } catch (error) {
+    const damage = damageOf(shard, error);
+    if (damage) {
+      broker.quarantine.add(shard, damage, broker.clock.now());
+      broker.log('shard quarantined', { shard }, damage);
+    }
+    throw error;
+  }
+}
+
+async function takeTurns(broker: Broker, mastership: Mastership, onPull: OnPull): Promise<void> {
+  let { nonce } = mastership.lease;
   let { head, takeover } = mastership;
   let isCalm = true;
   for (let turns = 0; ; turns++) {
     if (turns === broker.turnsPerRequest) return handOver(broker, head, nonce);
     const context = contextOf(broker, head, takeover);
-    const turn = await decide(broker, head, context);
+    // One append may bring more than an inbox is meant to hold, and a commit can name only so much.
+    const absorbed = Math.min(head.inbox.length, broker.limits.inboxEntries);
+    const isRest = absorbed < head.inbox.length;
+    const turn = await decide(broker, head, absorbed, context);
     await forwardDeadLetters(broker, head.shard, turn.draft.incarnation, turn.deadLetters);
     const [before, after] = byOrderOfCommit(turn);
     const pushed = await push(broker, head, nonce, turn, before);
     const settled = settle(turn.draft, pushed, context);
     // A release may lose no ring since this read: what rang later may be seen only by the next turn.
     const { rings } = head;
-    const mayRelease = isCalm && !turn.more;
+    const mayRelease = () => isCalm && !isRest && (!turn.more || isHeldUp(pushed));
     let outcome = await commitTurn(broker, head, nonce, settled, {
-      absorbed: head.inbox.length,
-      releaseAt: mayRelease && after.length === 0 ? rings : undefined,
+      absorbed,
+      releaseAt: mayRelease() && after.length === 0 ? rings : undefined,
     });
     if (!outcome) return;
     answerPulls(head.shard, turn, onPull);
     lookAfter(broker, head.shard, turn);
-    if (after.length > 0) {
+    if (after.length > 0 && outcome.nonce !== undefined) {
+      nonce = outcome.nonce;
       const pushedLate = await push(broker, outcome.head, nonce, turn, after);
+      for (const [delivery, result] of pushedLate) pushed.set(delivery, result);
       const settledLate = settle(turn.draft, pushedLate, context);
-      const releaseAt = mayRelease ? rings : undefined;
+      const releaseAt = mayRelease() ? rings : undefined;
       outcome = await commitTurn(broker, outcome.head, nonce, settledLate, { absorbed: 0, releaseAt });
       if (!outcome) return;
     }
     head = outcome.head;
-    if (head.lease?.nonce !== nonce) return;
+    if (outcome.nonce === undefined) return;
+    nonce = outcome.nonce;
     isCalm = !outcome.wasRung || head.inbox.length === 0;
     takeover = false;
   }
@@ -77,9 +98,9 @@ function contextOf(broker: Broker, head: Head, takeover: boolean): Context {
   };
 }
 
-async function decide(broker: Broker, head: Head, context: Context): Promise<Turn> {
+async function decide(broker: Broker, head: Head, absorbed: number, context: Context): Promise<Turn> {
   const state = stateOfHead(head);
-  const entries = entriesOf(head);
+  const entries = entriesOf(head).slice(0, absorbed);
   const reading = new Reading(broker, head.shard);
   const turn = await reading.decide((lookup) => takeTurn(state, entries, lookup, context));
   for (const key of turn.missing) broker.log('body missing', { shard: head.shard, key });
@@ -109,6 +130,11 @@ async function push(
     }),
   );
   return outcomes;
+}
+
+/** What a transport did not take is tried again at the shard's next wake-up, not at once. */
+function isHeldUp(pushed: ReadonlyMap<PlannedDelivery, PushOutcome>): boolean {
+  return [...pushed.values()].includes('unsent');
 }
 
 /** A push cannot be fenced: it is not begun, and not waited for, beyond the lease. */

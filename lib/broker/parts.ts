@@ -4,6 +4,7 @@ import type { Delivery } from '../model/message.ts';
 import type { PushOutcome } from '../shard/conclude.ts';
 import type { Store } from '../store/port.ts';
 import type { BodyCache } from './body-cache.ts';
+import type { Quarantine } from './quarantine.ts';
 
 /** Time, as the broker is given it. */
 export type Clock = {
@@ -45,6 +46,7 @@ export type Broker = {
   /** Begins every nonce and connection id of a self-hosted broker, and no other process's; empty in the cloud. */
   readonly epoch: string;
   readonly bodies: BodyCache;
+  readonly quarantine: Quarantine;
   /** Does work that no reply waits for: at once in a server, before its end in a Lambda invocation. */
   readonly defer: (work: () => Promise<void>) => void;
   /** How many turns one request takes before it hands the shard over. */

@@ -20,6 +20,8 @@ export type QueueInfo = {
   readonly oldestAgeSeconds: number;
   /** What became of all that was ever sent to it, up to the last turn. */
   readonly counts: Counts;
+  /** True if what is stored of it cannot be read: its figures are unknown, and given as 0. */
+  readonly damaged?: boolean | undefined;
 };
 
 const family = 'queue';
@@ -53,13 +55,25 @@ export async function describeQueue(broker: Broker, name: string): Promise<Queue
 export async function listQueues(broker: Broker, after: string, limit: number): Promise<QueueInfo[]> {
   const records = await broker.store.listRecords(family, after, limit);
   return await Promise.all(
-    records.map(async ({ name }) => infoOf(broker, name, await broker.store.readHead(shardOf(name)))),
+    records.map(async ({ name }) => {
+      try {
+        return infoOf(broker, name, await broker.store.readHead(shardOf(name)));
+      } catch (error) {
+        // One damaged queue does not hide the others.
+        if (error instanceof BrokerError && error.code === 'CORRUPT') return { ...nothingIn(name), damaged: true };
+        throw error;
+      }
+    }),
   );
 }
 
-function infoOf(broker: Broker, name: string, head: Head | undefined): QueueInfo {
+function nothingIn(name: string): QueueInfo {
   const counts = { sent: 0, acknowledged: 0, deadLettered: 0, expired: 0, purged: 0, dropped: 0 };
-  if (!head) return { name, depth: 0, inFlight: 0, consumers: 0, oldestAgeSeconds: 0, counts };
+  return { name, depth: 0, inFlight: 0, consumers: 0, oldestAgeSeconds: 0, counts };
+}
+
+function infoOf(broker: Broker, name: string, head: Head | undefined): QueueInfo {
+  if (!head) return nothingIn(name);
   const { ready, inFlight, consumers, draft } = viewHead(broker, head);
   const born = ready + inFlight > 0 ? oldestBorn(draft) : undefined;
   const oldestAgeSeconds = born === undefined ? 0 : Math.max(0, Math.floor(broker.clock.now() / 1000) - born);
@@ -95,6 +109,7 @@ export async function deleteQueue(broker: Broker, name: string): Promise<void> {
     const mastership = await appendPurge(broker, name);
     if (mastership) await lead(broker, mastership);
     const head = await broker.store.readHead(shardOf(name));
+    if (head && viewHead(broker, head).consumers > 0) break;
     if (!head || (await broker.store.removeHead(shardOf(name), head.rings))) {
       await broker.store.deleteRecord({ family, name });
       return;

@@ -32,7 +32,7 @@ export async function receive(broker: Broker, queue: string, pull: Receive): Pro
   const giveUpAt = clock.now() + pull.waitMs;
   for (;;) {
     const head = await store.readHead(shard);
-    if (head && viewHead(broker, head).ready > 0) {
+    if (head && canTake(broker, head)) {
       const deliveries = await take(broker, shard, pull);
       if (deliveries.length > 0) return deliveries;
     }
@@ -42,13 +42,21 @@ export async function receive(broker: Broker, queue: string, pull: Receive): Pro
   }
 }
 
+/** A shard with as much in flight as it may have gives nothing out: asking it would be a write for nothing. */
+function canTake(broker: Broker, head: Head): boolean {
+  const { ready, inFlight } = viewHead(broker, head);
+  return ready > 0 && inFlight < broker.limits.inFlightPerShard;
+}
+
 /** A message whose deadline passes becomes ready without any write. */
 function untilDeadline({ clock }: Broker, head: Head | undefined): number {
   if (!head) return Number.POSITIVE_INFINITY;
+  const now = clock.now();
   const deadlines = stateOfHead(head)
     .flights.map((flight) => flight.deadline)
-    .filter((deadline) => deadline > 0);
-  return Math.max(1, Math.min(...deadlines) - clock.now());
+    // What is past its deadline and not ready has had its last delivery: a turn takes it away.
+    .filter((deadline) => deadline > now);
+  return Math.min(...deadlines) - now;
 }
 
 async function take(broker: Broker, shard: string, pull: Receive): Promise<readonly Delivery[]> {
@@ -57,19 +65,20 @@ async function take(broker: Broker, shard: string, pull: Receive): Promise<reado
   const request = { kind: 'receive', max: pull.max, deadline } as const;
   const { head, mastership } = await append(broker, shard, [{ id, request }], { ring: true });
   if (!mastership) return await awaitTurn(broker, head, id);
-  const { promise, resolve, reject } = Promise.withResolvers<readonly Delivery[]>();
+  const { promise, resolve, reject } = Promise.withResolvers<readonly Delivery[] | undefined>();
   broker.defer(async () => {
     try {
       await lead(broker, mastership, (served, deliveries) => {
         if (served === id) resolve(deliveries);
       });
-      resolve([]);
+      resolve(undefined);
     } catch (error) {
       reject(error);
       throw error;
     }
   });
-  return await promise;
+  // Another master may have come between, and served the pull.
+  return (await promise) ?? (await awaitTurn(broker, head, id));
 }
 
 /** Another master serves the pull: its commit shows what it gave. */

@@ -5,6 +5,7 @@ import { decodeState } from '../shard/state-codec.ts';
 import { type View, viewOf } from '../shard/view.ts';
 import type { Head } from '../store/port.ts';
 import type { Broker } from './parts.ts';
+import { readStored } from './quarantine.ts';
 
 const prefix = '/queue/';
 
@@ -22,15 +23,19 @@ export function hasDeadLetters(shard: string): boolean {
   return !isDeadLetterQueue(queueOf(shard));
 }
 
-/** The state as committed. Before the first commit it is empty, and every reader names it by its first entry. */
-export function stateOfHead(head: Head): State {
-  if (head.state) return decodeState(head.state);
-  const [first] = head.inbox;
-  return emptyState(first ? decodeEntry(first).id.slice(0, 6) : '');
+/**
+ * The state as committed. Before the first commit it is empty, and every reader names it by its first entry.
+ * @throws BrokerError CORRUPT, naming the shard
+ */
+export function stateOfHead({ shard, state, inbox: [first] }: Head): State {
+  return readStored(shard, () =>
+    state ? decodeState(state) : emptyState(first ? decodeEntry(first).id.slice(0, 6) : ''),
+  );
 }
 
-export function entriesOf(head: Head): readonly Entry[] {
-  return head.inbox.map(decodeEntry);
+/** @throws BrokerError CORRUPT, naming the shard */
+export function entriesOf({ shard, inbox }: Head): readonly Entry[] {
+  return readStored(shard, () => inbox.map(decodeEntry));
 }
 
 /** The shard as it would be with its inbox absorbed. */

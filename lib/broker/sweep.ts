@@ -17,12 +17,14 @@ export async function wake(broker: Broker, shard: string): Promise<void> {
   if (mastership) await lead(broker, mastership);
 }
 
-/** Goes on with a shard that another invocation handed over, if the lease still names this one. */
+/**
+ * Goes on with a shard that another invocation handed over, if the lease still names this one. Lambda may run one
+ * dispatch twice: each takes the lease under a nonce of its own, so that only one of them finds it.
+ */
 export async function succeed(broker: Broker, shard: string, nonce: string): Promise<void> {
-  const head = await broker.store.readHead(shard);
-  if (head?.lease?.nonce !== nonce) return;
-  const lease = leaseFrom(nonce, broker.clock.now(), broker.limits);
-  await lead(broker, { head: { ...head, lease }, lease, takeover: false });
+  const lease = leaseFrom(freshNonce(broker), broker.clock.now(), broker.limits);
+  const renewal = await broker.store.steal(shard, { seen: nonce, lease });
+  if (renewal.kind === 'stolen') await lead(broker, { head: renewal.head, lease, takeover: false });
 }
 
 /**
@@ -54,7 +56,8 @@ async function lookAt(broker: Broker, due: Due): Promise<void> {
 }
 
 async function finish(broker: Broker, head: Head, due: Due): Promise<void> {
-  if (head.lease) {
+  // A turn that is under way may have been decided before a wake-up was due, which is crossed off now: it is rung for.
+  if (head.lease && due.kind === 'ring') {
     if (!isDead(head.lease, broker.clock.now(), broker.epoch, broker.limits)) return;
     const stolen = await stealIfDead(broker, head, freshNonce(broker));
     if (stolen) await lead(broker, stolen);

@@ -1,4 +1,3 @@
-import { BrokerError } from '../model/errors.ts';
 import { decodePage, endOf, type Reference } from '../shard/reference.ts';
 import type { Consumer } from '../shard/state.ts';
 import { appendIfThere } from './inbox.ts';
@@ -56,7 +55,7 @@ async function extendAll(broker: Broker, shard: string, references: readonly Ref
   );
   for (const { key } of pages) {
     const bytes = read.get(key);
-    if (!bytes) throw new BrokerError('CORRUPT', `The page ${key} of ${shard} is missing.`);
-    await extendAll(broker, shard, decodePage(key, bytes), expiresAt);
+    // A page that was drawn since the head was read is gone with all that it listed.
+    if (bytes) await extendAll(broker, shard, decodePage(key, bytes), expiresAt);
   }
 }

@@ -2,8 +2,8 @@ import type { PostOutcome, Push } from './push.ts';
 
 /** A connection of this process. */
 export type Socket = {
-  /** Hands octets to the transport, whole frames only. */
-  readonly send: (octets: Uint8Array) => void;
+  /** Hands octets to the transport, whole frames only. False if it is closing and takes nothing more. */
+  readonly send: (octets: Uint8Array) => boolean;
   /** Octets that the transport holds back because the peer reads slowly. */
   readonly bufferedBytes: () => number;
   /** Closes after what was sent. */
@@ -19,6 +19,7 @@ const DRAIN_POLL_MS = 20;
 /** Pushes to the sockets of this process. One that does not read within a post's time is broken off, as slow. */
 export class LocalSockets implements Push {
   readonly #sockets = new Map<string, Socket>();
+  #isStopping = false;
 
   add(connection: string, socket: Socket): void {
     this.#sockets.set(connection, socket);
@@ -28,16 +29,21 @@ export class LocalSockets implements Push {
     this.#sockets.delete(connection);
   }
 
+  /** Takes no more posts: what they bear stays with the broker, for whoever comes next. */
+  stop(): void {
+    this.#isStopping = true;
+  }
+
   readonly post = async (connection: string, octets: Uint8Array, timeoutMs: number): Promise<PostOutcome> => {
     const socket = this.#sockets.get(connection);
     if (!socket) return 'gone';
+    if (this.#isStopping) return 'refused';
     if (socket.bufferedBytes() > BUFFERED_BYTES_MAX && !(await drained(socket, timeoutMs))) {
       socket.destroy();
       this.#sockets.delete(connection);
       return 'gone';
     }
-    socket.send(octets);
-    return 'sent';
+    return socket.send(octets) ? 'sent' : 'gone';
   };
 
   readonly close = async (connection: string): Promise<void> => {

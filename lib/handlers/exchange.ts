@@ -1,9 +1,9 @@
 import {
   type Connection,
   type ConnectionSubscription,
+  changeConnection,
   closeConnection,
   readConnection,
-  writeConnection,
 } from '../broker/connections.ts';
 import type { Broker } from '../broker/parts.ts';
 import { send } from '../broker/send.ts';
@@ -46,12 +46,16 @@ export class Exchange {
     return this.#record.version === '' ? undefined : (this.#record.version as StompVersion);
   }
 
-  /** Carries out commands one by one; sends and settlements that follow one another, together. */
-  async run(steps: readonly Step[]): Promise<Refusal | undefined> {
+  /**
+   * Carries out commands one by one; sends and settlements that follow one another, together.
+   * @param onDone called after each of these
+   */
+  async run(steps: readonly Step[], onDone: () => void): Promise<Refusal | undefined> {
     for (let at = 0; at < steps.length && !this.isOver; ) {
       const together = steps.slice(at, at + countTogether(steps, at));
       const refusal = together.length > 0 ? await this.#runTogether(together) : await this.#runOne(steps[at] as Step);
       if (refusal) return refusal;
+      onDone();
       at += Math.max(1, together.length);
     }
     return undefined;
@@ -133,28 +137,19 @@ export class Exchange {
   }
 
   async #connect(version: StompVersion): Promise<void> {
-    await this.#write({ ...this.#record, version });
+    await this.#change((record) => ({ ...record, version }));
     this.replies.push(connectedFrame(version, this.#connection, serverName, this.#broker.limits));
   }
 
-  async #write(record: Connection): Promise<void> {
-    await writeConnection(this.#broker, this.#connection, record);
-    this.#record = record;
+  async #change(change: (record: Connection) => Connection): Promise<void> {
+    this.#record = await changeConnection(this.#broker, this.#connection, change);
   }
 
   /** The record first, then the consumer, then the record again: a consumer whose connection went is taken out. */
   async #subscribe({ id, queue, ack, prefetch }: Command & { kind: 'subscribe' }): Promise<void> {
-    const { subscriptions } = this.#record;
-    const { subscriptionsPerConnection } = this.#broker.limits;
-    if (subscriptions.some((other) => other.id === id)) {
-      throw new BrokerError('DUPLICATE_SUBSCRIPTION', `This connection has a subscription "${id}" already.`);
-    }
-    if (subscriptions.length >= subscriptionsPerConnection) {
-      const message = `This connection has ${subscriptionsPerConnection} subscriptions, which is the most.`;
-      throw new BrokerError('LIMIT_EXCEEDED', message);
-    }
     const consumer = this.#broker.random.id();
-    await this.#write({ ...this.#record, subscriptions: [...subscriptions, { id, consumer, queue, ack }] });
+    const most = this.#broker.limits.subscriptionsPerConnection;
+    await this.#change((record) => withSubscription(record, { id, consumer, queue, ack }, most));
     const connection = this.#connection;
     const subscription = addressOf(id, this.version ?? '1.2', ack === 'auto');
     await subscribe(this.#broker, { consumer, queue, connection, subscription, ack, prefetch });
@@ -169,9 +164,11 @@ export class Exchange {
   }
 
   async #unsubscribe({ id, queue, consumer }: ConnectionSubscription): Promise<void> {
-    const subscriptions = this.#record.subscriptions.filter((other) => other.id !== id);
     await unsubscribe(this.#broker, queue, [consumer], 'unsubscribed');
-    await this.#write({ ...this.#record, subscriptions });
+    await this.#change((record) => ({
+      ...record,
+      subscriptions: record.subscriptions.filter((other) => other.id !== id),
+    }));
   }
 
   async #settleMessage(command: Command & { kind: 'acknowledge-message' | 'reject-message' }): Promise<void> {
@@ -183,6 +180,17 @@ export class Exchange {
       ),
     );
   }
+}
+
+/** @throws BrokerError DUPLICATE_SUBSCRIPTION; LIMIT_EXCEEDED */
+function withSubscription(record: Connection, added: ConnectionSubscription, most: number): Connection {
+  if (record.subscriptions.some((other) => other.id === added.id)) {
+    throw new BrokerError('DUPLICATE_SUBSCRIPTION', `This connection has a subscription "${added.id}" already.`);
+  }
+  if (record.subscriptions.length >= most) {
+    throw new BrokerError('LIMIT_EXCEEDED', `This connection has ${most} subscriptions, which is the most.`);
+  }
+  return { ...record, subscriptions: [...record.subscriptions, added] };
 }
 
 /** How many steps from here go together: sends and settlements touch nothing of each other's. */

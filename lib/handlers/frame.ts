@@ -12,6 +12,9 @@ import { Exchange, type Refusal, type Step } from './exchange.ts';
 import { endAfterwards } from './middleware.ts';
 import type { Bench } from './parts.ts';
 
+/** One message may ask for more writes than a shard's inbox takes before its next turn. */
+const WRITES_PER_TURN = 16;
+
 /** Takes a WebSocket message: one or several whole frames. Replies are posted; an ERROR ends the connection. */
 export function frameHandler(bench: Bench) {
   return middy<SocketEvent, { statusCode: number }>()
@@ -30,14 +33,27 @@ async function takeMessage(bench: Bench, connection: string, octets: Buffer): Pr
   // Receipts go out before the turns that the commands call for: nobody waits for more than what is durable.
   const turns: (() => Promise<void>)[] = [];
   const broker: Broker = { ...bench.broker, defer: (work) => turns.push(work) };
+  const takeTurns = () => {
+    for (const turn of turns.splice(0)) bench.broker.defer(turn);
+  };
+  let writes = 0;
+  const onDone = () => {
+    if (++writes % WRITES_PER_TURN === 0) takeTurns();
+  };
   try {
-    await answer(broker, bench.push, connection, octets);
+    await answer(broker, bench.push, connection, octets, onDone);
   } finally {
-    for (const turn of turns) bench.broker.defer(turn);
+    takeTurns();
   }
 }
 
-async function answer(broker: Broker, push: Push, connection: string, octets: Buffer): Promise<void> {
+async function answer(
+  broker: Broker,
+  push: Push,
+  connection: string,
+  octets: Buffer,
+  onDone: () => void,
+): Promise<void> {
   const { limits } = broker;
   const record = await readConnection(broker, connection);
   const exchange = new Exchange(broker, connection, record ?? { version: '', subscriptions: [] });
@@ -48,7 +64,7 @@ async function answer(broker: Broker, push: Push, connection: string, octets: Bu
     error: parsed.error,
     receipt: parsed.error.details.receipt as string | undefined,
   };
-  const refused = (await exchange.run(steps)) ?? (exchange.isOver ? undefined : (refusal ?? unread));
+  const refused = (await exchange.run(steps, onDone)) ?? (exchange.isOver ? undefined : (refusal ?? unread));
   const replies = [...exchange.replies];
   if (refused) {
     const { error, receipt } = refused;

@@ -1,4 +1,4 @@
-import type { Outlet } from '../broker/parts.ts';
+import type { Clock, Outlet } from '../broker/parts.ts';
 import { type Push, packFrames } from '../gateway/push.ts';
 import type { Limits } from '../model/limits.ts';
 import type { StompVersion } from '../stomp/frame.ts';
@@ -16,16 +16,19 @@ function readAddress(address: string): { subscription: string; version: StompVer
   return { version, isAuto: address[1] === 'a', subscription: address.slice(2) };
 }
 
-/** Delivers as MESSAGE frames, packed into posts that go out one after the other. */
-export function stompOutlet(push: Push, limits: Limits): Outlet {
+/** Delivers as MESSAGE frames, packed into posts that go out one after the other, all of them within the time. */
+export function stompOutlet(push: Push, limits: Limits, clock: Clock): Outlet {
   return {
     isOpen: push.isOpen,
     async deliver(connection, address, deliveries, timeoutMs) {
       const { subscription, version, isAuto } = readAddress(address);
       const frames = deliveries.map((delivery) => messageFrame(delivery, subscription, version, isAuto, limits));
+      const giveUpAt = clock.now() + timeoutMs;
       let isFirst = true;
       for (const post of packFrames(frames, limits.postBytes)) {
-        const outcome = await push.post(connection, post, timeoutMs);
+        const left = giveUpAt - clock.now();
+        if (left <= 0) return isFirst ? 'unsent' : 'unknown';
+        const outcome = await push.post(connection, post, left);
         if (outcome === 'gone') return isFirst ? 'gone' : 'lost';
         if (outcome === 'refused') return isFirst ? 'unsent' : 'unknown';
         if (outcome === 'unknown') return 'unknown';

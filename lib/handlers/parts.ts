@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BodyCache } from '../broker/body-cache.ts';
 import type { Broker, Clock, Log, Random } from '../broker/parts.ts';
+import { Quarantine } from '../broker/quarantine.ts';
 import type { Push } from '../gateway/push.ts';
 import type { BrokerError } from '../model/errors.ts';
 import type { Limits } from '../model/limits.ts';
@@ -58,9 +59,10 @@ export function setUp(parts: Parts): Bench {
     log,
     dispatch,
     alarm,
-    outlet: stompOutlet(push, limits),
+    outlet: stompOutlet(push, limits, clock),
     epoch: parts.epoch ?? '',
     bodies: new BodyCache(parts.cacheBytes ?? CACHE_BYTES),
+    quarantine: new Quarantine(),
     defer: afterwards.defer,
     turnsPerRequest: parts.endsWithReply ? TURNS_PER_REQUEST : Number.POSITIVE_INFINITY,
   };

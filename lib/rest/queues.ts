@@ -18,6 +18,9 @@ const queueInfo = z.object({
   counts: z
     .object({ sent: count, acknowledged: count, deadLettered: count, expired: count, purged: count, dropped: count })
     .check(z.describe('What became of all that was ever sent to it.')),
+  damaged: z.optional(
+    z.boolean().check(z.describe('True if what is stored of it cannot be read: its figures are unknown, given as 0.')),
+  ),
 }) satisfies z.ZodMiniType<QueueInfo>;
 
 /** A queue as it stands. */

@@ -5,6 +5,7 @@ const LONGEST_MS = 60 * 60 * 1000;
 export class Alarms {
   readonly #timers = new Map<string, { readonly at: number; readonly timer: NodeJS.Timeout }>();
   readonly #ring: (shard: string) => void;
+  #isOver = false;
 
   constructor(ring: (shard: string) => void) {
     this.#ring = ring;
@@ -13,7 +14,7 @@ export class Alarms {
   readonly set = (shard: string, at: number): void => {
     const wait = at - Date.now();
     const set = this.#timers.get(shard);
-    if (wait > LONGEST_MS || (set && set.at <= at)) return;
+    if (this.#isOver || wait > LONGEST_MS || (set && set.at <= at)) return;
     clearTimeout(set?.timer);
     const timer = setTimeout(
       () => {
@@ -26,7 +27,9 @@ export class Alarms {
     this.#timers.set(shard, { at, timer });
   };
 
-  clear(): void {
+  /** For good: a turn that ends later wakes nobody. */
+  end(): void {
+    this.#isOver = true;
     for (const { timer } of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
   }

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import type { LocalSockets } from '../gateway/sockets.ts';
+import type { Afterwards } from '../handlers/afterwards.ts';
 import { BrokerError } from '../model/errors.ts';
 import { errorResponse } from '../rest/failures.ts';
 import { eventOfRequest, writeResult } from './http-event.ts';
@@ -8,11 +9,22 @@ import { answerManagement, isManagement } from './management.ts';
 
 export type RestHandler = (event: APIGatewayProxyEventV2) => Promise<APIGatewayProxyStructuredResultV2>;
 
-/** Serves REST and the `@connections` API. @param bodyBytes the largest request body */
-export function httpServer(rest: RestHandler, sockets: LocalSockets, bodyBytes: number): Server {
-  return createServer((request, response) => {
-    answer(request, response, rest, sockets, bodyBytes).catch(() => response.destroy());
+/**
+ * Serves REST and the `@connections` API.
+ * @param bodyBytes the largest request body
+ * @param underWay knows the requests that are not answered yet
+ */
+export function httpServer(
+  rest: RestHandler,
+  sockets: LocalSockets,
+  bodyBytes: number,
+  underWay: Pick<Afterwards, 'defer'>,
+): Server {
+  const server = createServer((request, response) => {
+    if (!server.listening) response.setHeader('connection', 'close');
+    underWay.defer(() => answer(request, response, rest, sockets, bodyBytes).catch(() => void response.destroy()));
   });
+  return server;
 }
 
 async function answer(

@@ -31,8 +31,9 @@ export class Listener {
   /** Takes a new connection. Its caller feeds what arrives to `receive`, and calls `end` when it is gone. */
   accept(socket: Socket, flow: { readonly pause: () => void; readonly resume: () => void }): OrderedConnection {
     const id = this.#newId();
-    this.#sockets.add(id, socket);
     const opened = this.#handlers.connect(eventOf(id, '$connect', 'CONNECT'));
+    // Its first frame meets the failure, and is answered with it.
+    opened.catch(() => {});
     const connection = new OrderedConnection(
       socket,
       this.#limits,
@@ -44,24 +45,28 @@ export class Listener {
         onEnd: async () => {
           this.#sockets.remove(id);
           this.#open.delete(connection);
-          if (!this.isStopping) await this.#handlers.disconnect(eventOf(id, '$disconnect', 'DISCONNECT'));
+          if (this.isStopping) return;
+          // The handler has logged what failed; a push finds out that the connection is gone, or a probe does.
+          await this.#handlers.disconnect(eventOf(id, '$disconnect', 'DISCONNECT')).catch(() => {});
         },
       },
       flow,
     );
     this.#open.set(connection, socket);
+    this.#sockets.add(id, { ...socket, close: () => connection.close() });
     return connection;
   }
 
-  /** Lets what was received be handled, then closes every connection. */
+  /** Takes nothing more, and lets what was received be handled. Connections stay open for the replies. */
   async drain(): Promise<void> {
     this.isStopping = true;
-    await Promise.all(
-      [...this.#open].map(async ([connection, socket]) => {
-        await connection.settled();
-        socket.close();
-      }),
-    );
+    await Promise.all([...this.#open.keys()].map((connection) => connection.drain()));
+  }
+
+  /** Closes every connection, after what was sent. */
+  close(): void {
+    this.isStopping = true;
+    for (const connection of this.#open.keys()) connection.close();
   }
 
   /** Breaks every connection off. */

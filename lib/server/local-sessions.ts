@@ -1,4 +1,5 @@
 import type { RecordKey, RecordOptions, RecordOutcome, Store } from '../store/port.ts';
+import { sameBytes } from '../store/same-bytes.ts';
 
 /** A connection lives in one process and dies with it: what is known of it need not outlive that. */
 export function withLocalSessions(store: Store): Store {
@@ -18,8 +19,10 @@ export function withLocalSessions(store: Store): Store {
     settle: (due, rings) => store.settle(due, rings),
     listRecords: (family, after, limit) => store.listRecords(family, after, limit),
     close: () => store.close(),
-    async putRecord(key: RecordKey, value: Uint8Array, options?: RecordOptions): Promise<RecordOutcome> {
+    async putRecord(key: RecordKey, value: Uint8Array, options: RecordOptions = {}): Promise<RecordOutcome> {
       if (!isSession(key)) return await store.putRecord(key, value, options);
+      const current = sessions.get(key.family);
+      if (options.expected !== undefined && !sameBytes(current, options.expected)) return { kind: 'conflict', current };
       sessions.set(key.family, value);
       return { kind: 'stored' };
     },

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { BrokerError } from '../model/errors.ts';
 
 /** One record that is changed by compare and set. */
 export type LeaseRecord = {
@@ -39,6 +40,8 @@ export class Mastership {
   readonly #onLost: () => void;
   readonly #stop = new AbortController();
   #held: Uint8Array;
+  #until: number;
+  readonly #renewing: Promise<void>;
 
   private constructor(
     record: LeaseRecord,
@@ -51,14 +54,15 @@ export class Mastership {
     this.#times = times;
     this.#owner = owner;
     this.#held = held;
+    this.#until = readClaim(held).until;
     this.#onLost = onLost;
-    void this.#renew();
+    this.#renewing = this.#renew();
   }
 
   /**
    * Waits until no other process is the master, then is.
    * @param onStandby called once if there is something to wait for
-   * @param onLost called once if another takes the lease
+   * @param onLost called once if another takes the lease, or may have
    * @returns undefined if `signal` ended the wait
    */
   static async claim(
@@ -69,20 +73,28 @@ export class Mastership {
     { onStandby, onLost }: { readonly onStandby: () => void; readonly onLost: () => void },
   ): Promise<Mastership | undefined> {
     for (let isFirst = true; !signal.aborted; isFirst = false) {
-      const current = await record.read();
       const mine = claimOf(owner, Date.now() + times.leaseMs);
-      if (isFree(current, times) && (await record.replace(current ?? null, mine))) {
-        return new Mastership(record, times, owner, mine, onLost);
-      }
+      if (await tryToClaim(record, times, mine)) return new Mastership(record, times, owner, mine, onLost);
       if (isFirst) onStandby();
       await sleep(times.pollMs, undefined, { signal }).catch(() => {});
     }
     return undefined;
   }
 
+  /** Whether the claim holds, by this process's clock. */
+  get isHeld(): boolean {
+    return Date.now() <= this.#until;
+  }
+
+  /** Renews no more: what another process did with the lease since then is no concern of this one's. */
+  async end(): Promise<void> {
+    this.#stop.abort();
+    await this.#renewing;
+  }
+
   /** Gives the lease up: a standby takes over at once. */
   async release(): Promise<void> {
-    this.#stop.abort();
+    await this.end();
     await this.#record.replace(this.#held, claimOf(this.#owner, 0));
   }
 
@@ -92,10 +104,11 @@ export class Mastership {
       await sleep(this.#times.renewMs, undefined, { signal, ref: false }).catch(() => {});
       if (signal.aborted) return;
       const next = claimOf(this.#owner, Date.now() + this.#times.leaseMs);
-      // A failure is no refusal: the next try tells, or another's claim does.
+      // A failure is no refusal while the claim holds: the next try tells. Afterwards another may be the master.
       const isHeld = await this.#record.replace(this.#held, next).catch(() => undefined);
-      if (isHeld) this.#held = next;
-      if (isHeld === false && !signal.aborted && !(await this.#isOurs(next))) {
+      if (isHeld) this.#hold(next);
+      const isOver = isHeld === undefined ? !this.isHeld : !isHeld && !(await this.#isOurs(next));
+      if (isOver && !signal.aborted) {
         this.#stop.abort();
         this.#onLost();
       }
@@ -106,8 +119,24 @@ export class Mastership {
   async #isOurs(next: Uint8Array): Promise<boolean> {
     const current = await this.#record.read().catch(() => next);
     if (!current || readClaim(current).owner !== this.#owner) return false;
-    this.#held = current;
+    this.#hold(current);
     return true;
+  }
+
+  #hold(claim: Uint8Array): void {
+    this.#held = claim;
+    this.#until = readClaim(claim).until;
+  }
+}
+
+/** A store that does not answer for now is looked at again. */
+async function tryToClaim(record: LeaseRecord, times: MastershipTimes, mine: Uint8Array): Promise<boolean> {
+  try {
+    const current = await record.read();
+    return isFree(current, times) && (await record.replace(current ?? null, mine));
+  } catch (error) {
+    if (error instanceof BrokerError && error.retryable) return false;
+    throw error;
   }
 }
 

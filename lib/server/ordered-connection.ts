@@ -15,6 +15,8 @@ export type ConnectionEvents = {
 
 /** A client may not be slower than its agreed heart-beat by more than this factor. */
 const HEART_BEAT_GRACE = 2;
+/** How long a client has to close its side as well. */
+const CLOSE_MS = 5000;
 /** Unhandled input above which the transport is told to wait. */
 const PENDING_BYTES_MAX = 16 * 1024 * 1024;
 const END_OF_LINE = Buffer.from('\n');
@@ -35,6 +37,7 @@ export class OrderedConnection {
   #refused: BrokerError | undefined;
   #isEnded = false;
   #isClosing = false;
+  #isDraining = false;
   #lastReceived = performance.now();
   #beat: NodeJS.Timeout | undefined;
   #watch: NodeJS.Timeout | undefined;
@@ -55,7 +58,7 @@ export class OrderedConnection {
   }
 
   receive(octets: Buffer): void {
-    if (this.#refused || this.#isEnded) return;
+    if (this.#refused || this.#isEnded || this.#isClosing || this.#isDraining) return;
     this.#lastReceived = performance.now();
     const parsed = this.#parser.push(octets);
     for (const frame of parsed.frames) this.#notice(frame);
@@ -68,16 +71,33 @@ export class OrderedConnection {
     this.#start();
   }
 
+  /** Closes after what was sent; what arrives from here on is passed over. */
+  close(): void {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    this.#pending = [];
+    this.#stopTimers();
+    if (this.#isEnded) return;
+    this.#socket.close();
+    this.#silence = setTimeout(() => this.#socket.destroy(), CLOSE_MS);
+    this.#silence.unref();
+  }
+
   /** The transport is gone. */
   end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#stopTimers();
-    void this.settled().then(() => this.#events.onEnd());
+    void this.#settled().then(() => this.#events.onEnd());
   }
 
-  /** Resolves when all that was received so far is handled. */
-  async settled(): Promise<void> {
+  /** Takes nothing more, and resolves when all that was received so far is handled. */
+  async drain(): Promise<void> {
+    this.#isDraining = true;
+    await this.#settled();
+  }
+
+  async #settled(): Promise<void> {
     while (this.#running) await this.#running;
   }
 
@@ -106,6 +126,7 @@ export class OrderedConnection {
       try {
         await this.#events.onFrames(octets);
       } catch (error) {
+        this.#pending = [];
         this.#refused = asBrokerError(error);
       }
     }
@@ -113,11 +134,10 @@ export class OrderedConnection {
   }
 
   #refuse(error: BrokerError): void {
-    this.#isClosing = true;
-    this.#stopTimers();
-    if (this.#isEnded) return;
-    this.#socket.send(errorFrame(error, error.details.receipt as string | undefined, this.#parser.version));
-    this.#socket.close();
+    if (!this.#isClosing && !this.#isEnded) {
+      this.#socket.send(errorFrame(error, error.details.receipt as string | undefined, this.#parser.version));
+    }
+    this.close();
   }
 
   /** The version and the heart-beats are agreed on by CONNECT, which the handler answers by the same rules. */

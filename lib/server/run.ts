@@ -1,7 +1,9 @@
 import type { Server } from 'node:http';
 import type { AddressInfo, Server as TcpServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context } from 'aws-lambda';
 import { LocalSockets } from '../gateway/sockets.ts';
+import { Afterwards } from '../handlers/afterwards.ts';
 import { connectHandler } from '../handlers/connect.ts';
 import { disconnectHandler } from '../handlers/disconnect.ts';
 import { dispatchHandler } from '../handlers/dispatch.ts';
@@ -12,13 +14,14 @@ import { sweepHandler } from '../handlers/sweep.ts';
 import { BrokerError } from '../model/errors.ts';
 import { isAllowedOrigin, isLoopbackHost } from '../rest/origin.ts';
 import { Alarms } from './alarms.ts';
+import { whileHeld } from './held-store.ts';
 import { httpServer } from './http.ts';
 import { Listener } from './listener.ts';
 import { withLocalSessions } from './local-sessions.ts';
 import type { BrokerOptions, BrokerUrls } from './options.ts';
 import type { StorePlace } from './stores.ts';
 import { tcpServer } from './tcp.ts';
-import { webSocketUpgrade } from './websocket.ts';
+import { refuseUpgrade, webSocketUpgrade } from './websocket.ts';
 
 /** A broker whose ports are open. */
 export type Running = {
@@ -33,6 +36,8 @@ const HOST = '127.0.0.1';
 const PORT = 61614;
 const STOMP_PORT = 61613;
 const SWEEP_MS = 60_000;
+/** How long requests may go on when the broker stops: one that waits for a message is not waited for. */
+const REQUEST_GRACE_MS = 2000;
 const CACHE_BYTES = 64 * 1024 * 1024;
 /** A REST request may hold a whole batch, which base64 and escapes make longer. */
 const REQUEST_BATCHES = 4;
@@ -40,17 +45,20 @@ const REQUEST_BATCHES = 4;
 /** There is no Lambda runtime here, and no handler asks for it. */
 const noContext = {} as Context;
 
+/** A mastership: what begins its nonces and connection ids, and whether it still holds. */
+type Claimed = { readonly epoch: string; readonly isHeld: () => boolean };
+
 /** Opens the store and the ports, and runs the handlers on what arrives. */
 export async function run(
   options: BrokerOptions,
   place: StorePlace,
-  epoch: string,
+  { epoch, isHeld }: Claimed,
   onFailure: (error: BrokerError) => void,
 ): Promise<Running> {
   const failOnce = (error: BrokerError) => {
     if (error.code === 'NOT_MASTER' || error.code === 'UNAVAILABLE') onFailure(error);
   };
-  const store = withLocalSessions(await place.open(epoch, failOnce));
+  const store = withLocalSessions(whileHeld(await place.open(epoch, failOnce), isHeld));
   const sockets = new LocalSockets();
   const random = systemRandom();
   const log = options.log ?? (() => {});
@@ -89,21 +97,27 @@ export async function run(
   );
   const allowedOrigins = options.allowedOrigins ?? [];
   const rest = restHandler(bench, { allowedOrigins, loopbackOnly: true });
-  const http = httpServer((event) => rest(event, noContext), sockets, REQUEST_BATCHES * place.limits.batchBytes);
+  const requests = new Afterwards(() => {});
+  const requestBytes = REQUEST_BATCHES * place.limits.batchBytes;
+  const http = httpServer((event) => rest(event, noContext), sockets, requestBytes, requests);
   const upgrade = webSocketUpgrade(listener, place.limits.frameBytes);
   http.on('upgrade', (request, socket, head) => {
     const { origin, host } = request.headers;
     if (isAllowedOrigin(origin, allowedOrigins) && isLoopbackHost(host)) upgrade(request, socket, head);
-    else socket.end('HTTP/1.1 403 Forbidden\r\nconnection: close\r\n\r\n');
+    else refuseUpgrade(socket);
   });
   const tcp = tcpServer(listener);
   const port = options.port ?? PORT;
-  const urls = await listenAll(http, port, tcp, options.stompPort ?? (port === 0 ? 0 : STOMP_PORT));
+  const stompPort = options.stompPort ?? (port === 0 ? 0 : STOMP_PORT);
+  const urls = await listenAll(http, port, tcp, stompPort).catch(async (error: unknown) => {
+    await store.close();
+    throw error;
+  });
   void sweepOnce();
   const sweeping = setInterval(sweepOnce, SWEEP_MS);
   const stop = () => {
     clearInterval(sweeping);
-    alarms.clear();
+    alarms.end();
     for (const server of [http, tcp]) server.close();
     http.closeIdleConnections();
   };
@@ -111,8 +125,11 @@ export async function run(
     urls,
     async close() {
       stop();
-      await listener.drain();
+      await Promise.all([listener.drain(), Promise.race([requests.settled(), sleep(REQUEST_GRACE_MS)])]);
+      // However much is ready, the turns end here.
+      sockets.stop();
       await bench.afterwards.settled();
+      listener.close();
       await store.close();
       http.closeAllConnections();
     },

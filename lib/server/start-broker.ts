@@ -56,22 +56,34 @@ class Lifetime {
     // One for a mastership: nonces and connection ids of an earlier one begin otherwise.
     const epoch = systemRandom().id().slice(0, 8);
     const { lease, times } = this.#place;
+    // Of this mastership alone: what is left of an earlier one may fail late.
+    const { promise: failed, resolve: fail } = Promise.withResolvers<BrokerError>();
     if (lease) {
       this.#mastership = await Mastership.claim(lease, times, epoch, this.#stop.signal, {
         onStandby: () => this.#options.onStandby?.(),
-        onLost: () => this.#retreat(new BrokerError('NOT_MASTER', 'Another process has become the master.')),
+        onLost: () => fail(new BrokerError('NOT_MASTER', 'Another process has become the master.')),
       });
       if (!this.#mastership) return undefined;
     }
-    this.#running = await run(this.#options, this.#place, epoch, (error) => this.#retreat(error));
-    this.#options.onReady?.(this.#running.urls);
-    return this.#running.urls;
+    const mastership = this.#mastership;
+    const isHeld = () => mastership?.isHeld ?? true;
+    const running = await run(this.#options, this.#place, { epoch, isHeld }, fail).catch(async (error: unknown) => {
+      await this.#mastership?.release();
+      throw error;
+    });
+    if (this.#stop.signal.aborted) {
+      await running.close();
+      return undefined;
+    }
+    this.#running = running;
+    this.#options.onReady?.(running.urls);
+    failed.then((error) => this.#retreat(running, error));
+    return running.urls;
   }
 
   /** Closes at once what another may have opened already; then waits for its turn, or gives up. */
-  #retreat(error: BrokerError): void {
-    const running = this.#running;
-    if (!running || this.#stop.signal.aborted) return;
+  #retreat(running: Running, error: BrokerError): void {
+    if (this.#stop.signal.aborted) return;
     this.#running = undefined;
     void this.#follow(running, error).catch((failure: unknown) => this.#options.onFatal?.(asBrokerError(failure)));
   }
@@ -79,6 +91,7 @@ class Lifetime {
   async #follow(running: Running, error: BrokerError): Promise<void> {
     this.#options.log?.('mastership ended', { code: error.code }, error);
     await running.abort();
+    await this.#mastership?.end();
     if (error.code === 'NOT_MASTER') {
       await this.#lead();
       return;

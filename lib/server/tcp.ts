@@ -1,16 +1,23 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Listener } from './listener.ts';
 
+const KEEP_ALIVE_MS = 60_000;
+
 /** Takes plain STOMP over TCP: it opens the broker to STOMP clients in every language. */
 export function tcpServer(listener: Listener): Server {
-  return createServer({ noDelay: true }, (socket) => take(listener, socket));
+  // A peer that is gone without a word and agreed on no heart-beats is found out by the system.
+  return createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }, (socket) =>
+    take(listener, socket),
+  );
 }
 
 function take(listener: Listener, socket: Socket): void {
   const connection = listener.accept(
     {
       send: (octets) => {
-        if (socket.writable) socket.write(octets);
+        if (!socket.writable) return false;
+        socket.write(octets);
+        return true;
       },
       bufferedBytes: () => socket.writableLength,
       close: () => socket.end(),

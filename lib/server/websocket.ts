@@ -24,11 +24,22 @@ export function webSocketUpgrade(
   };
 }
 
+/** Refuses an upgrade: nobody else listens to its socket any more. */
+export function refuseUpgrade(socket: Duplex): void {
+  socket.on('error', () => socket.destroy());
+  socket.once('finish', () => socket.destroy());
+  socket.end('HTTP/1.1 403 Forbidden\r\nconnection: close\r\n\r\n');
+}
+
 function take(listener: Listener, webSocket: WebSocket): void {
   const connection = listener.accept(
     {
       // A text for those who read texts, octets where it is none.
-      send: (octets) => webSocket.send(octets, { binary: !isUtf8(octets) }),
+      send: (octets) => {
+        if (webSocket.readyState !== webSocket.OPEN) return false;
+        webSocket.send(octets, { binary: !isUtf8(octets) });
+        return true;
+      },
       bufferedBytes: () => webSocket.bufferedAmount,
       close: () => webSocket.close(listener.isStopping ? GOING_AWAY : NORMAL),
       destroy: () => webSocket.terminate(),

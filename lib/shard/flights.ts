@@ -40,7 +40,11 @@ export function clearSuspects(draft: Draft, delivery: DeliveryRange): Returned[]
   return cleared;
 }
 
-/** All that the consumer got up to this delivery, in the order of delivery. @see STOMP 1.2 SUBSCRIBE, ack:client */
+/**
+ * All that the consumer got up to this delivery, in the order of delivery. An earlier post of which nobody knows
+ * whether it arrived is not part of that: its deliveries have a deadline, and come back. @see STOMP 1.2 SUBSCRIBE,
+ * ack:client
+ */
 export function landUpTo(draft: Draft, sequence: number, attempt: number): Flight[] {
   const at = draft.flights.findIndex((f) => f.attempt === attempt && sequence >= f.first && sequence < endOf(f));
   const named = draft.flights[at];
@@ -48,6 +52,8 @@ export function landUpTo(draft: Draft, sequence: number, attempt: number): Fligh
   const landed: Flight[] = [];
   draft.flights = draft.flights.flatMap((flight, i) => {
     if (flight.consumer !== named.consumer || i > at) return [flight];
+    const isDoubtful = flight.deadline > 0 && flight.deadline !== named.deadline;
+    if (i < at && isDoubtful) return [flight];
     if (i < at) {
       landed.push(flight);
       return [];

@@ -3,7 +3,7 @@ import { BrokerError } from '../model/errors.ts';
 import type { Limits } from '../model/limits.ts';
 import type { AckMode, OutgoingMessage } from '../model/message.ts';
 import type { Frame, StompVersion } from './frame.ts';
-import { negotiateVersion } from './negotiation.ts';
+import { negotiateVersion, parseHeartBeat } from './negotiation.ts';
 import { messageOf } from './outgoing.ts';
 
 /** What a client's frame asks for. */
@@ -35,6 +35,7 @@ export type Command =
 export function readCommand(frame: Frame, version: StompVersion | undefined, limits: Limits): Command {
   if (frame.command === 'CONNECT' || frame.command === 'STOMP') {
     if (version !== undefined) throw new BrokerError('ALREADY_CONNECTED', 'This connection has a session already.');
+    parseHeartBeat(frame.headers['heart-beat']);
     return { kind: 'connect', version: negotiateVersion(frame.headers['accept-version']) };
   }
   if (version === undefined) {

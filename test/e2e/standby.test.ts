@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { type BrokerProcess, startBrokerProcess } from '../broker-process.ts';
+import { dynamoAvailable, dynamoTitle, startDynamo } from '../dynamodb-local.ts';
 import { temporaryFolder } from '../folders.ts';
 import { Ledger } from '../ledger.ts';
 import { connect, sendWithReceipt } from '../stomp-clients.ts';
@@ -72,25 +73,38 @@ describe('a standby on the same folder', () => {
 
   it('takes over from a master that is only paused, which can then write nothing and becomes the standby', async () => {
     using folder = temporaryFolder();
-    const master = startBrokerProcess(['--data', folder.path]);
-    const old = await connect((await master.ready).webSocketUrl);
-    await sendWithReceipt(old, '/queue/kept', bodyOf(1));
-    const standby = startBrokerProcess(['--data', folder.path]);
-    await standby.standby;
-    master.process.kill('SIGSTOP');
-    // The kernel keeps the paused process's socket open: it reads this when it goes on.
-    let hasReceipt = false;
-    old.client.watchForReceipt('too-late', () => {
-      hasReceipt = true;
-    });
-    old.client.publish({ destination: '/queue/kept', body: 'too late', headers: { receipt: 'too-late' } });
-    const { url: rest } = await standby.ready;
-    master.process.kill('SIGCONT');
-    await old.closed;
-    await master.standby;
-    const queue = (await (await fetch(`${rest}/v1/queues/kept`)).json()) as { depth: number };
-    expect(hasReceipt).toBe(false);
-    expect(queue.depth).toBe(1);
-    await Promise.all([standby.end(), master.end()]);
+    await expectTakeoverFromPaused(['--data', folder.path]);
   }, 60_000);
 });
+
+describe.skipIf(!dynamoAvailable())(dynamoTitle('a standby on the same tables'), () => {
+  it('takes over from a master that is only paused, which can then write nothing and becomes the standby', async () => {
+    const engine = await startDynamo();
+    const args = ['--store', 'dynamodb', '--table-prefix', 'standby', '--endpoint', engine.endpoint];
+    await expectTakeoverFromPaused(args);
+    await engine.stop();
+  }, 60_000);
+});
+
+async function expectTakeoverFromPaused(args: readonly string[]): Promise<void> {
+  const master = startBrokerProcess(args);
+  const old = await connect((await master.ready).webSocketUrl);
+  await sendWithReceipt(old, '/queue/kept', bodyOf(1));
+  const standby = startBrokerProcess(args);
+  await standby.standby;
+  master.process.kill('SIGSTOP');
+  // The kernel keeps the paused process's socket open: it reads this when it goes on.
+  let hasReceipt = false;
+  old.client.watchForReceipt('too-late', () => {
+    hasReceipt = true;
+  });
+  old.client.publish({ destination: '/queue/kept', body: 'too late', headers: { receipt: 'too-late' } });
+  const { url: rest } = await standby.ready;
+  master.process.kill('SIGCONT');
+  await old.closed;
+  await master.standby;
+  const queue = (await (await fetch(`${rest}/v1/queues/kept`)).json()) as { depth: number };
+  expect(hasReceipt).toBe(false);
+  expect(queue.depth).toBe(1);
+  await Promise.all([standby.end(), master.end()]);
+}

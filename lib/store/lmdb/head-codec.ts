@@ -43,9 +43,19 @@ function unpackLayout(shard: string, bytes: Uint8Array): Layout {
   let cause: unknown;
   try {
     const value: unknown = packr.unpack(bytes);
-    if (Array.isArray(value)) return value as unknown as Layout;
+    if (isLayout(value)) return value;
   } catch (error) {
     cause = error;
   }
   throw new BrokerError('CORRUPT', `The stored head of ${shard} cannot be read.`, { cause, details: { shard } });
+}
+
+/** What is of another layout need not look like this one. */
+function isLayout(value: unknown): value is Layout {
+  if (!Array.isArray(value)) return false;
+  const [layout, nonce, until, rings, due, inbox, state] = value as unknown[];
+  if (typeof layout === 'number' && layout !== LAYOUT) return true;
+  const areNumbers = [layout, until, rings, due].every((number) => typeof number === 'number');
+  const areOctets = Array.isArray(inbox) && inbox.every((entry) => entry instanceof Uint8Array);
+  return areNumbers && typeof nonce === 'string' && areOctets && (state === null || state instanceof Uint8Array);
 }

@@ -1,5 +1,6 @@
 import { BodyCache } from '../../../lib/broker/body-cache.ts';
 import type { Broker } from '../../../lib/broker/parts.ts';
+import { Quarantine } from '../../../lib/broker/quarantine.ts';
 import { systemClock, systemRandom } from '../../../lib/handlers/parts.ts';
 import { type Limits, localLimits } from '../../../lib/model/limits.ts';
 import { MemoryStore } from '../../../lib/store/memory/memory-store.ts';
@@ -14,6 +15,7 @@ export function memoryBroker(limits: Partial<Limits> = {}, parts: Partial<Broker
     limits: { ...localLimits, ...limits },
     epoch: '',
     bodies: new BodyCache(1_000_000),
+    quarantine: new Quarantine(),
     defer: (work) => void work(),
     turnsPerRequest: Number.POSITIVE_INFINITY,
     dispatch: async () => {},

@@ -1,9 +1,9 @@
-import { Packr } from 'msgpackr';
 import { describe, expect, it } from 'vitest';
 import { BrokerError } from '../../../lib/model/errors.ts';
 import type { OutgoingMessage } from '../../../lib/model/message.ts';
 import { decodeBatch, encodeBatch } from '../../../lib/shard/batch.ts';
 import { decodeEntry, type Entry, encodeEntry, type Request } from '../../../lib/shard/entry.ts';
+import { pack, unpack } from '../../../lib/shard/packing.ts';
 import { decodePage, encodePage, type Reference } from '../../../lib/shard/reference.ts';
 import { emptyState, type State } from '../../../lib/shard/state.ts';
 import { decodeState, encodeState } from '../../../lib/shard/state-codec.ts';
@@ -163,7 +163,7 @@ describe('what is damaged is refused as such', () => {
   it.each(codecs)('something else in the place of a %s is refused', (_, __, decode) => {
     for (const value of values) {
       expect(
-        failureOf(() => decode(new Packr().pack(value))),
+        failureOf(() => decode(pack(value))),
         JSON.stringify(value),
       ).toBeInstanceOf(BrokerError);
     }
@@ -171,13 +171,12 @@ describe('what is damaged is refused as such', () => {
 });
 
 it.each(codecs.slice(0, 3))('a %s of a newer version is UNAVAILABLE: newer code reads it', (_, bytes, decode) => {
-  const packr = new Packr({ useRecords: false });
-  const newer = packr.pack([2, ...(packr.unpack(bytes) as unknown[]).slice(1)]);
+  const newer = pack([2, ...unpack('value', bytes, (value) => value).slice(1)]);
   expect(failureOf(() => decode(newer))).toMatchObject({ code: 'UNAVAILABLE', retryable: true });
 });
 
 it('an entry of an unknown kind is UNAVAILABLE: newer code reads it', () => {
-  expect(failureOf(() => decodeEntry(new Packr().pack([99, 'id', 1])))).toMatchObject({ code: 'UNAVAILABLE' });
+  expect(failureOf(() => decodeEntry(pack([99, 'id', 1])))).toMatchObject({ code: 'UNAVAILABLE' });
 });
 
 it('a state that is as usual stays small', () => {

@@ -1,0 +1,48 @@
+import type { Context } from 'aws-lambda';
+import { expect, it } from 'vitest';
+import { readConnection } from '../../../lib/broker/connections.ts';
+import { describeQueue } from '../../../lib/broker/queues.ts';
+import { connectHandler } from '../../../lib/handlers/connect.ts';
+import { disconnectHandler } from '../../../lib/handlers/disconnect.ts';
+import { frameHandler } from '../../../lib/handlers/frame.ts';
+import { MemoryStore } from '../../../lib/store/memory/memory-store.ts';
+import { benchOn, storeWith } from './bench.ts';
+
+const context = {} as Context;
+const event = { requestContext: { connectionId: 'c' } };
+
+function subscribeFrame(name: string): string {
+  return `SUBSCRIBE\nid:${name}\ndestination:/queue/${name}\n\n\0`;
+}
+
+it('keeps each of the subscriptions that arrive at once, in invocations of their own', async () => {
+  const bench = benchOn(new MemoryStore());
+  const frame = frameHandler(bench);
+  await connectHandler(bench)(event, context);
+  await frame({ ...event, body: 'CONNECT\naccept-version:1.2\nhost:a\n\n\0' }, context);
+  const names = ['a', 'b', 'c', 'd'];
+  await Promise.all(names.map((name) => frame({ ...event, body: subscribeFrame(name) }, context)));
+  const connection = await readConnection(bench.broker, 'c');
+  expect(connection?.subscriptions.map(({ id }) => id).sort()).toEqual(names);
+  await disconnectHandler(bench)(event, context);
+  for (const name of names) expect(await describeQueue(bench.broker, name)).toMatchObject({ consumers: 0 });
+});
+
+it('lets no subscription bring back a connection that went meanwhile', async () => {
+  let goes = false;
+  const store = storeWith((inner) => ({
+    async putRecord(key, value, options) {
+      if (goes) {
+        goes = false;
+        await disconnectHandler(bench)(event, context);
+      }
+      return await inner.putRecord(key, value, options);
+    },
+  }));
+  const bench = benchOn(store);
+  await connectHandler(bench)(event, context);
+  await frameHandler(bench)({ ...event, body: 'CONNECT\naccept-version:1.2\nhost:a\n\n\0' }, context);
+  goes = true;
+  await frameHandler(bench)({ ...event, body: subscribeFrame('a') }, context);
+  expect(await readConnection(bench.broker, 'c')).toBeUndefined();
+});
