@@ -58,6 +58,11 @@ export class RawStomp {
     return this.next();
   }
 
+  /** Reads nothing more: what the server sends piles up on its side. */
+  stopReading(): void {
+    this.#socket.pause();
+  }
+
   /** Breaks the connection off without a word. */
   destroy(): void {
     this.#socket.destroy();

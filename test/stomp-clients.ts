@@ -37,7 +37,7 @@ export function connect(url: string, headers: StompHeaders = {}): Promise<Connec
 }
 
 /** What @stomp/stompjs speaks through: a WebSocket or, for a tcp:// URL, a TCP socket. */
-function socketOf(url: string): IStompSocket {
+export function socketOf(url: string): IStompSocket {
   return (url.startsWith('tcp:') ? new TcpAsWebSocket(url) : new WebSocket(url, ['v12.stomp'])) as never;
 }
 

@@ -1,8 +1,10 @@
 import middy from '@middy/core';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import { handle, type LambdaEvent } from 'hono/aws-lambda';
+import { BrokerError } from '../model/errors.ts';
 import { version } from '../model/version.ts';
 import { type RestOptions, restApi } from '../rest/api.ts';
+import { errorResponse } from '../rest/failures.ts';
 import { endAfterwards } from './middleware.ts';
 import type { Bench } from './parts.ts';
 
@@ -14,7 +16,24 @@ export function restHandler(bench: Bench, doors: Doors) {
   const app = handle(restApi({ broker: bench.broker, version, ...doors }));
   return middy<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2>()
     .use(endAfterwards(bench))
-    .handler(async (event) => (await app(readable(event))) as APIGatewayProxyStructuredResultV2);
+    .handler(async (event) => {
+      const refusal = refusalOf(event);
+      return refusal ? resultOf(refusal) : ((await app(readable(event))) as APIGatewayProxyStructuredResultV2);
+    });
+}
+
+/** What `Request` cannot be made from would be answered by no one in the shape of our errors. */
+function refusalOf({ rawPath, requestContext }: APIGatewayProxyEventV2): BrokerError | undefined {
+  const { method } = requestContext.http;
+  if (['CONNECT', 'TRACE', 'TRACK'].includes(method))
+    return new BrokerError('NOT_SUPPORTED', `${method} is not for here.`);
+  if (rawPath.startsWith('/') && URL.canParse(`https://localhost${rawPath}`)) return undefined;
+  return new BrokerError('NOT_FOUND', `There is nothing at ${rawPath.slice(0, 64)}; see /openapi.json.`);
+}
+
+function resultOf(error: BrokerError): APIGatewayProxyStructuredResultV2 {
+  const { status, json } = errorResponse(error);
+  return { statusCode: status, headers: { 'content-type': 'application/json' }, body: JSON.stringify(json) };
 }
 
 /** A GET has no body that means anything, and `Request` takes none. @see RFC 9110 §9.3.1 */

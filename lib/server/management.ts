@@ -18,7 +18,7 @@ export async function answerManagement(
   body: Buffer,
   sockets: LocalSockets,
 ): Promise<void> {
-  const connection = decodeURIComponent(path.exec(request.url ?? '')?.[1] ?? '');
+  const connection = connectionIn(request.url ?? '');
   if (request.headers.origin !== undefined) return reply(response, 403, 'ForbiddenException');
   if (!(await sockets.isOpen(connection))) return reply(response, 410, 'GoneException');
   switch (request.method) {
@@ -33,6 +33,15 @@ export async function answerManagement(
       return reply(response, 204);
     default:
       return reply(response, 405, 'MethodNotAllowedException');
+  }
+}
+
+/** Empty, which is no connection's id, where the path names none. */
+function connectionIn(url: string): string {
+  try {
+    return decodeURIComponent(path.exec(url)?.[1] ?? '');
+  } catch {
+    return '';
   }
 }
 

@@ -1,0 +1,137 @@
+import type { PostOutcome } from '../../../lib/gateway/push.ts';
+import { asBrokerError, type BrokerError } from '../../../lib/model/errors.ts';
+import type { Limits } from '../../../lib/model/limits.ts';
+import type { Frame } from '../../../lib/stomp/frame.ts';
+import { decodeFrames } from '../../../lib/stomp/parser.ts';
+import type { Append, AppendOutcome, Commit, CommitOutcome, Head } from '../../../lib/store/port.ts';
+import type { ExpiringStore } from '../expiring-store.ts';
+import { History } from './history.ts';
+import { ShardCheck } from './shard-check.ts';
+import { must, Violation } from './violation.ts';
+
+/** What of a host the checks want to know. */
+export type Actor = {
+  readonly name: string;
+  readonly options: { readonly epoch: string; readonly isOldCode: boolean };
+};
+
+/** Failures that a request may end with, whatever goes wrong around the broker. */
+const expected = [
+  'UNAVAILABLE',
+  'OVERLOADED',
+  'NOT_MASTER',
+  'ALREADY_CONNECTED',
+  'NOT_CONNECTED',
+  'DUPLICATE_SUBSCRIPTION',
+  'LIMIT_EXCEEDED',
+];
+
+/** Sees every write and every delivery, and knows what must hold. */
+export class Witness {
+  readonly history: History;
+  readonly limits: Limits;
+  readonly now: () => number;
+  readonly store: ExpiringStore;
+  readonly #onViolation: (violation: Violation) => void;
+  /** States that were written by older code: it can read these. */
+  readonly oldStates = new WeakSet<Uint8Array>();
+  readonly #shards = new Map<string, ShardCheck>();
+
+  /** @param onViolation told of what is found where a failure would be taken for the broker's */
+  constructor(store: ExpiringStore, limits: Limits, now: () => number, onViolation: (violation: Violation) => void) {
+    this.#onViolation = onViolation;
+    this.store = store;
+    this.limits = limits;
+    this.now = now;
+    this.history = new History(now, limits.skewMs + limits.postMs);
+    store.onRemoved = (shard, key) => this.shard(shard).removed(key);
+  }
+
+  shard(name: string): ShardCheck {
+    const known = this.#shards.get(name) ?? new ShardCheck(this, name);
+    this.#shards.set(name, known);
+    return known;
+  }
+
+  get shards(): readonly ShardCheck[] {
+    return [...this.#shards.values()];
+  }
+
+  appended(shard: string, append: Append, outcome: AppendOutcome): void {
+    if (outcome.kind === 'appended') this.shard(shard).appended(append, outcome.head);
+  }
+
+  async committed(
+    actor: Actor,
+    shard: string,
+    commit: Commit,
+    before: Head | undefined,
+    outcome: CommitOutcome,
+  ): Promise<void> {
+    if (outcome.kind !== 'committed') return;
+    const isNewer = before?.state !== undefined && !this.oldStates.has(before.state);
+    if (actor.options.isOldCode) this.oldStates.add(commit.state);
+    must(!actor.options.isOldCode || !isNewer, 'old code writes over nothing newer', actor.name, shard);
+    await this.shard(shard).committed(actor, commit, before, outcome.head);
+  }
+
+  stolen(actor: Actor, shard: string, before: Head | undefined, after: Head): void {
+    this.shard(shard).stolen(actor, before, after);
+  }
+
+  async settled(actor: Actor, shard: string, head: Head | undefined): Promise<void> {
+    await this.shard(shard).settled(actor, head);
+  }
+
+  posting(octets: Uint8Array): void {
+    for (const { headers } of this.#messagesIn(octets)) {
+      const queue = (headers.destination ?? '').slice('/queue/'.length);
+      this.shard(`/queue/${queue}`).posted.add(headers['message-id'] ?? '');
+    }
+  }
+
+  posted(connection: string, octets: Uint8Array, outcome: PostOutcome): void {
+    if (outcome === 'sent') return;
+    this.history.doubted(connection);
+    for (const { headers } of this.#messagesIn(octets)) this.shard(headers.destination ?? '').isDoubted = true;
+  }
+
+  /** The gateway hands a WebSocket message to two invocations. */
+  duplicated(octets: Uint8Array): void {
+    const { frames } = decodeFrames(Buffer.from(octets), { limits: this.limits, version: '1.2', role: 'server' });
+    this.history.sending(frames.filter((f) => f.command === 'SEND').map((f) => Buffer.from(f.body).toString()));
+  }
+
+  failed(cause: unknown): void {
+    this.#expect(asBrokerError(cause));
+  }
+
+  refused({ headers, body }: Frame): void {
+    must(
+      expected.includes(headers.code ?? ''),
+      'requests fail for a reason',
+      headers.code,
+      Buffer.from(body).toString(),
+    );
+  }
+
+  told(settlements: readonly { readonly error: BrokerError | undefined }[]): void {
+    for (const { error } of settlements) must(!error, 'a token that was given out is known', error?.message);
+  }
+
+  logged(error: BrokerError | undefined): void {
+    if (error) this.#expect(error);
+  }
+
+  #expect(error: BrokerError): void {
+    if (expected.includes(error.code)) return;
+    const { code, message, cause } = error;
+    const where = cause instanceof Error ? cause.stack : cause;
+    this.#onViolation(new Violation('requests fail for a reason', [code, message, where]));
+  }
+
+  #messagesIn(octets: Uint8Array): readonly Frame[] {
+    const { frames } = decodeFrames(Buffer.from(octets), { limits: this.limits, version: '1.2', role: 'client' });
+    return frames.filter(({ command }) => command === 'MESSAGE');
+  }
+}

@@ -1,0 +1,98 @@
+import type { AckMode } from '../../../lib/model/message.ts';
+import type { Frame } from '../../../lib/stomp/frame.ts';
+import type { Site } from '../site.ts';
+import type { World } from '../world.ts';
+import { StompClient } from './stomp-client.ts';
+
+const PATIENCE_MS = 2500;
+const TRIES = 4;
+
+export type ConsumerOptions = {
+  readonly queue: string;
+  readonly ack: AckMode;
+  readonly prefetch: number;
+  readonly thinkMs: number;
+  /** The share of deliveries that it rejects, and of those that it never answers. */
+  readonly rejects: number;
+  readonly forgets: number;
+  /** How often its connection may break, about. */
+  readonly lifeMs?: number;
+};
+
+/** Subscribes, and settles what it gets, or does not. */
+export class Consumer {
+  readonly #world: World;
+  readonly #options: ConsumerOptions;
+  readonly #client: StompClient;
+  readonly #name: string;
+  #life = 0;
+  #isWell = false;
+
+  constructor(world: World, site: Site, name: string, options: ConsumerOptions) {
+    const { queue, ack, prefetch } = options;
+    this.#world = world;
+    this.#name = name;
+    this.#options = options;
+    const subscription = { id: name, destination: `/queue/${queue}`, ack, 'prefetch-count': String(prefetch) };
+    this.#client = new StompClient(world, site, [{ command: 'SUBSCRIBE', headers: subscription }], {
+      onReady: () => this.#breakSometimes(this.#life),
+      onMessage: (frame) => this.#take(frame),
+      onGone: () => {
+        world.witness.history.released(this.#who);
+        this.#life++;
+      },
+    });
+  }
+
+  get client(): StompClient {
+    return this.#client;
+  }
+
+  /** It answers everything, from now on. */
+  getWell(): void {
+    this.#isWell = true;
+  }
+
+  get #who(): string {
+    return `${this.#name}/${this.#life}`;
+  }
+
+  #breakSometimes(life: number): void {
+    const { schedule, faults, prng } = this.#world;
+    schedule.after(prng.latency(this.#options.lifeMs ?? 500), () => {
+      if (life !== this.#life) return;
+      if (faults.strike('connection dropped')) this.#client.drop(true);
+      else if (faults.strike('connection vanished')) this.#client.drop(false);
+      else this.#breakSometimes(life);
+    });
+  }
+
+  #take(frame: Frame): void {
+    const { prng, schedule, witness } = this.#world;
+    const { ack, queue, thinkMs, rejects, forgets } = this.#options;
+    witness.history.delivered(this.#who, this.#client.connection ?? '', queue, frame, ack);
+    const token = frame.headers.ack;
+    if (ack === 'auto' || token === undefined) return;
+    if (!this.#isWell && prng.chance(forgets)) return;
+    const isRejected = !this.#isWell && prng.chance(rejects);
+    const life = this.#life;
+    schedule.after(prng.latency(thinkMs), () => this.#settle(frame, token, isRejected, life, TRIES));
+  }
+
+  #settle(frame: Frame, token: string, isRejected: boolean, life: number, tries: number): void {
+    const { schedule, witness } = this.#world;
+    if (life !== this.#life) return;
+    if (tries === 0) {
+      this.#client.drop(true);
+      return;
+    }
+    let isDone = false;
+    witness.history.settling(this.#who, this.#options.queue, frame, this.#options.ack, isRejected);
+    this.#client.send([{ command: isRejected ? 'NACK' : 'ACK', headers: { id: token } }], () => {
+      isDone = true;
+    });
+    schedule.after(PATIENCE_MS, () => {
+      if (!isDone) this.#settle(frame, token, isRejected, life, tries - 1);
+    });
+  }
+}

@@ -1,0 +1,77 @@
+import type { Delivery } from '../../../lib/model/message.ts';
+import type { Site } from '../site.ts';
+import type { World } from '../world.ts';
+
+const PATIENCE_MS = 6000;
+
+export type PullerOptions = {
+  readonly queue: string;
+  readonly max: number;
+  readonly waitMs: number;
+  readonly visibilityMs: number;
+  readonly rejects: number;
+  readonly forgets: number;
+  readonly extends: number;
+  /** How long it rests between pulls, about. */
+  readonly restMs?: number;
+};
+
+/** Receives over REST, again and again, and settles what it gets, or lets its deadline pass. */
+export class Puller {
+  readonly #world: World;
+  readonly #site: Site;
+  readonly #name: string;
+  readonly #options: PullerOptions;
+  #rounds = 0;
+  #isOver = false;
+
+  constructor(world: World, site: Site, name: string, options: PullerOptions) {
+    this.#world = world;
+    this.#site = site;
+    this.#name = name;
+    this.#options = options;
+    this.#pull();
+  }
+
+  end(): void {
+    this.#isOver = true;
+  }
+
+  #pull(): void {
+    if (this.#isOver) return;
+    const { schedule, prng } = this.#world;
+    const { queue, max, waitMs, visibilityMs, restMs = 100 } = this.#options;
+    const round = ++this.#rounds;
+    const until = schedule.now + visibilityMs;
+    const next = () => {
+      if (round === this.#rounds) this.#pull();
+    };
+    this.#site.pull(queue, { max, waitMs, visibilityMs }, (deliveries) => {
+      for (const delivery of deliveries) this.#take(delivery, until);
+      schedule.after(prng.latency(restMs), next);
+    });
+    schedule.after(PATIENCE_MS + waitMs + restMs, next);
+  }
+
+  #take(delivery: Delivery, until: number): void {
+    const { witness, schedule, prng } = this.#world;
+    const { queue, visibilityMs, rejects, forgets, extends: extending } = this.#options;
+    const { history } = witness;
+    history.pulled(this.#name, queue, delivery, until);
+    if (prng.chance(forgets)) return;
+    const verb = prng.chance(rejects) ? 'reject' : 'acknowledge';
+    const settle = () => {
+      if (verb === 'acknowledge') history.acknowledging(queue, delivery.messageId);
+      else history.letGo(queue, delivery.messageId);
+      this.#site.settle(verb, [delivery.token], 0, (settlements) => witness.told(settlements));
+    };
+    schedule.after(prng.latency(visibilityMs / 3), () => {
+      if (!prng.chance(extending)) return settle();
+      history.letGo(queue, delivery.messageId);
+      this.#site.settle('extend', [delivery.token], visibilityMs, (settlements) => {
+        witness.told(settlements);
+        settle();
+      });
+    });
+  }
+}

@@ -1,0 +1,142 @@
+import { deadLetterQueueOf } from '../../lib/model/destination.ts';
+import { cloudLimits, type Limits } from '../../lib/model/limits.ts';
+import { must, Violation } from './checks/violation.ts';
+import { Witness } from './checks/witness.ts';
+import { Consumer } from './clients/consumer.ts';
+import { Producer } from './clients/producer.ts';
+import { ExpiringStore } from './expiring-store.ts';
+import { type FaultKind, Faults } from './faults.ts';
+import { Network } from './network.ts';
+import { Prng } from './prng.ts';
+import { Schedule } from './schedule.ts';
+import { Site } from './site.ts';
+import { Trace } from './trace.ts';
+import type { Clients, Workload } from './workloads/workload.ts';
+import type { World } from './world.ts';
+
+/** The cloud's limits, scaled down so that a short story reaches them. */
+const smallLimits: Limits = {
+  ...cloudLimits,
+  prefetchMax: 8,
+  inFlightPerShard: 10,
+  turnMessages: 6,
+  turnBytes: 200,
+  postBytes: 600,
+  batchCount: 3,
+  inboxEntries: 12,
+  inboxReserve: 3,
+  referencesPerLevel: 3,
+  deliveries: 4,
+  leaseMs: 400,
+  skewMs: 100,
+  postMs: 200,
+  unknownPostMs: 1500,
+  retryMs: 1500,
+  probeMs: 5000,
+  probeMaxMs: 20_000,
+};
+
+export type Report = {
+  readonly seed: number;
+  readonly workload: string;
+  readonly hash: string;
+  readonly steps: number;
+  readonly faults: ReadonlyMap<FaultKind, number>;
+  readonly totals: Readonly<Record<string, number>>;
+  readonly violation: Violation | undefined;
+  readonly story: readonly string[];
+};
+
+const START_MS = Date.UTC(2026, 0, 1);
+const MINUTE_MS = 60_000;
+const EXPIRY_MS = 5000;
+const DRAIN_MINUTES = 30;
+const PROMPT_MS = 20_000;
+
+/** Plays the story of a seed: disorder, then order again; by then nothing may be lost, and nothing left lying. */
+export async function simulate(seed: number, workload: Workload, keepsStory = false): Promise<Report> {
+  const prng = new Prng(seed);
+  const schedule = new Schedule(START_MS + prng.between(0, MINUTE_MS));
+  const faults = new Faults(prng);
+  const trace = new Trace(() => schedule.now, keepsStory);
+  const limits = { ...smallLimits, ...workload.limits };
+  const store = new ExpiringStore(schedule, faults, prng.chance(0.5));
+  const network = new Network(schedule);
+  const witness = new Witness(
+    store,
+    limits,
+    () => schedule.now,
+    (violation) => schedule.fail(violation),
+  );
+  const world: World = { prng, schedule, faults, trace, store, network, limits, witness, steps: { count: 0 } };
+  let violation: Violation | undefined;
+  try {
+    await play(world, workload);
+  } catch (error) {
+    // What cannot be read, the checks trip over.
+    violation = error instanceof Violation ? error : new Violation('what is stored can be read', [String(error)]);
+    trace.add('witness', violation.message);
+  }
+  const { totals } = witness.history;
+  const steps = world.steps.count;
+  const [hash, story] = [trace.hash(), trace.lines ?? []];
+  return { seed, workload: workload.name, hash, steps, faults: faults.counts, totals, violation, story };
+}
+
+async function play(world: World, workload: Workload): Promise<void> {
+  const { schedule, prng, faults, trace } = world;
+  const site = new Site(world, prng.chance(0.2));
+  expireNowAndThen(world);
+  const clients = workload.begin(world, site);
+  await schedule.runUntil(schedule.now + workload.chaosMs);
+  trace.add('world', 'faults stop');
+  faults.stop();
+  site.deploy();
+  const consumers = await drain(world, site, workload, clients);
+  await servePromptly(world, site, workload, consumers);
+  world.witness.history.checkLost();
+}
+
+function expireNowAndThen(world: World): void {
+  world.schedule.after(EXPIRY_MS, () => {
+    world.store.expire();
+    expireNowAndThen(world);
+  });
+}
+
+/** The old consumers go, some without a word; healthy ones take what is there, with a sweep each minute. */
+async function drain(world: World, site: Site, { queues }: Workload, clients: Clients): Promise<Consumer[]> {
+  const { schedule, prng, witness } = world;
+  for (const { client } of clients.consumers) client.end(prng.chance(0.5));
+  for (const puller of clients.pullers) puller.end();
+  const well = { ack: 'client-individual', prefetch: 2, thinkMs: 20, rejects: 0, forgets: 0 } as const;
+  const withDeadLetters = queues.flatMap((queue) => [queue, deadLetterQueueOf(queue)]);
+  const consumers = withDeadLetters.map((queue, n) => new Consumer(world, site, `well${n}`, { ...well, queue }));
+  const isOver = () =>
+    clients.producers.every(({ isDone }) => isDone) && witness.shards.every((shard) => shard.isQuiet);
+  for (let minute = 0; minute < DRAIN_MINUTES; minute++) {
+    await schedule.runUntil(schedule.now + MINUTE_MS, isOver);
+    if (isOver()) return consumers;
+  }
+  const stranded = witness.shards.filter((shard) => !shard.isQuiet).map((shard) => shard.describe());
+  must(
+    false,
+    'everything drains',
+    stranded,
+    clients.producers.map(({ isDone }) => isDone),
+  );
+  return consumers;
+}
+
+/** Without any sweep: who rings is served, and who acknowledges gets more. */
+async function servePromptly(world: World, site: Site, workload: Workload, consumers: Consumer[]): Promise<void> {
+  const { schedule, witness } = world;
+  site.stopSweeping();
+  const [queue = ''] = workload.queues;
+  for (const consumer of consumers) consumer.getWell();
+  const producer = new Producer(world, site, 'last', { queue, count: 12, restMs: 5, transient: 0, expiring: 0 });
+  const isOver = () => producer.isDone && witness.history.areAllEnded();
+  await schedule.runUntil(schedule.now + PROMPT_MS, isOver);
+  const stranded = witness.shards.filter((shard) => !shard.isQuiet).map((shard) => shard.describe());
+  must(isOver(), 'who rings is served without a sweep', producer.isDone, stranded);
+}
