@@ -32,7 +32,13 @@ function octetsOf(event: SocketEvent): Buffer {
 async function takeMessage(bench: Bench, connection: string, octets: Buffer): Promise<void> {
   // Receipts go out before the turns that the commands call for: nobody waits for more than what is durable.
   const turns: (() => Promise<void>)[] = [];
-  const broker: Broker = { ...bench.broker, defer: (work) => turns.push(work) };
+  let isAnswered = false;
+  // A turn defers work of its own, long after the answer: that has nobody to wait for.
+  const defer: Broker['defer'] = (work) => {
+    if (isAnswered) bench.broker.defer(work);
+    else turns.push(work);
+  };
+  const broker: Broker = { ...bench.broker, defer };
   const takeTurns = () => {
     for (const turn of turns.splice(0)) bench.broker.defer(turn);
   };
@@ -43,6 +49,7 @@ async function takeMessage(bench: Bench, connection: string, octets: Buffer): Pr
   try {
     await answer(broker, bench.push, connection, octets, onDone);
   } finally {
+    isAnswered = true;
     takeTurns();
   }
 }

@@ -56,7 +56,8 @@ export function showsTrace(text: string): boolean {
   return trace.test(text);
 }
 
-const HANG_MS = 8_000;
+/** Longer than the longest wait that a request may ask for. */
+const HANG_MS = 25_000;
 
 /** The value, or undefined if it does not come in time. */
 export async function inTime<T>(promise: Promise<T>, ms = HANG_MS): Promise<T | undefined> {
