@@ -1,0 +1,33 @@
+import { describe, expect, it } from 'vitest';
+import { parsePattern } from '../../../lib/model/pattern.ts';
+
+describe('a pattern', () => {
+  it.each([
+    ['/queue/orders', '/queue/orders'],
+    ['/queue/orders.*', '/queue/orders.eu'],
+    ['/queue/*/new', '/queue/orders/new'],
+    ['/queue/orders.>', '/queue/orders.eu.west/x'],
+    ['/topic/>', '/topic/prices'],
+    ['>', '/queue/anything.at/all'],
+    ['/queue/a+b$(c)', '/queue/a+b$(c)'],
+  ])('%s means %s', (pattern, destination) => {
+    expect(parsePattern(pattern).matches(destination)).toBe(true);
+  });
+
+  it.each([
+    ['/queue/orders', '/queue/orders2'],
+    ['/queue/orders', '/topic/orders'],
+    ['/queue/orders.*', '/queue/orders'],
+    ['/queue/orders.*', '/queue/orders.eu.west'],
+    ['/queue/orders.>', '/queue/orders'],
+    ['/queue/orders.>', '/queue/orders2.eu'],
+    ['/queue/a.b', '/queue/axb'],
+    ['/queue/*', '/queue/orders/new'],
+  ])('%s does not mean %s', (pattern, destination) => {
+    expect(parsePattern(pattern).matches(destination)).toBe(false);
+  });
+
+  it.each(['', '/queue//x', '/queue/or*', '/queue/>/x', '/queue/a b', '/queue/'])('"%s" is refused by name', (text) => {
+    expect(() => parsePattern(text)).toThrow(/pattern/);
+  });
+});
