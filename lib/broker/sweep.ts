@@ -8,8 +8,9 @@ import type { Broker } from './parts.ts';
 import { isRecorded, recordQueue } from './queues.ts';
 import { queueOf, viewHead } from './shards.ts';
 
-/** How many shards one sweep looks at. */
-const SWEEP_SHARDS = 1000;
+/** How much of what is due one sweep looks at, and at how many shards at once: one that is slow holds up few others. */
+const SWEEP_DUES = 1000;
+const SHARDS_AT_ONCE = 16;
 
 /** A turn for a shard whose time has come. A timer only wakes: the turn decides. */
 export async function wake(broker: Broker, shard: string): Promise<void> {
@@ -32,36 +33,49 @@ export async function succeed(broker: Broker, shard: string, nonce: string): Pro
  * @returns how many shards were looked at
  */
 export async function sweep(broker: Broker): Promise<number> {
-  const dues = await broker.store.due(minuteOf(broker.clock.now()), SWEEP_SHARDS);
+  const dues = await broker.store.due(minuteOf(broker.clock.now()), SWEEP_DUES);
+  const byShard = [...Map.groupBy(dues, ({ shard }) => shard)];
+  const left = byShard.values();
+  const lane = async () => {
+    for (const [shard, mine] of left) await lookAtSafely(broker, shard, mine);
+  };
+  await Promise.all(Array.from({ length: SHARDS_AT_ONCE }, lane));
+  return byShard.length;
+}
+
+async function lookAtSafely(broker: Broker, shard: string, dues: readonly Due[]): Promise<void> {
+  try {
+    await lookAt(broker, shard, dues);
+  } catch (error) {
+    broker.log('sweep failed', { shard }, asBrokerError(error));
+  }
+}
+
+async function lookAt(broker: Broker, shard: string, dues: readonly Due[]): Promise<void> {
+  const isWanted = dues.some(({ kind }) => kind === 'wake');
+  const head = await broker.store.readHead(shard);
+  if (head) await finish(broker, head, isWanted);
+  const after = await broker.store.readHead(shard);
   for (const due of dues) {
-    try {
-      await lookAt(broker, due);
-    } catch (error) {
-      broker.log('sweep failed', { shard: due.shard }, asBrokerError(error));
-    }
+    if (due.kind === 'ring' && after && !(await isIdle(broker, after))) continue;
+    await broker.store.settle(due, after?.rings ?? 0);
   }
-  return dues.length;
 }
 
-async function lookAt(broker: Broker, due: Due): Promise<void> {
-  const head = await broker.store.readHead(due.shard);
-  if (head) await finish(broker, head, due);
-  const after = await broker.store.readHead(due.shard);
-  if (due.kind === 'ring' && after) {
-    // A crash may have come between a queue's first message and its record.
-    if (!(await isRecorded(broker, queueOf(due.shard)))) await recordQueue(broker, queueOf(due.shard));
-    if (viewHead(broker, after).hasWork) return;
-  }
-  await broker.store.settle(due, after?.rings ?? 0);
+async function isIdle(broker: Broker, head: Head): Promise<boolean> {
+  // A crash may have come between a queue's first message and its record.
+  const queue = queueOf(head.shard);
+  if (!(await isRecorded(broker, queue))) await recordQueue(broker, queue);
+  return !viewHead(broker, head).hasWork;
 }
 
-async function finish(broker: Broker, head: Head, due: Due): Promise<void> {
-  // A turn that is under way may have been decided before a wake-up was due, which is crossed off now: it is rung for.
-  if (head.lease && due.kind === 'ring') {
+/** @param isWanted a turn is wanted now: one that is under way may have been decided before, so that it is rung for */
+async function finish(broker: Broker, head: Head, isWanted: boolean): Promise<void> {
+  if (head.lease && !isWanted) {
     if (!isDead(head.lease, broker.clock.now(), broker.epoch, broker.limits)) return;
     const stolen = await stealIfDead(broker, head, freshNonce(broker));
     if (stolen) await lead(broker, stolen);
     return;
   }
-  if (due.kind === 'wake' || head.inbox.length > 0 || viewHead(broker, head).hasWork) await wake(broker, head.shard);
+  if (isWanted || head.inbox.length > 0 || viewHead(broker, head).hasWork) await wake(broker, head.shard);
 }
