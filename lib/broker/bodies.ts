@@ -26,6 +26,11 @@ export class Reading {
     };
   }
 
+  /** False if something that was asked for does not exist. */
+  get hasAll(): boolean {
+    return ![...this.#pages.values(), ...this.#batches.values()].includes(null);
+  }
+
   #missing(read: ReadonlyMap<string, unknown>, key: string): null | undefined {
     return read.has(key) ? null : undefined;
   }

@@ -22,6 +22,9 @@ export type Browsed = {
 type Place = { readonly sequence: number; readonly reference: Reference } & Pick<Browsed, 'inFlight' | 'redelivered'>;
 type Found = { readonly kind: 'found'; readonly messages: readonly Browsed[] };
 
+/** After so many looks, what is still missing is taken for lost. */
+const BROWSE_TRIES = 8;
+
 /**
  * Shows messages that are not consumed yet, those in flight included, in the order of their sequence, without taking
  * them. @see JMS 3.1 §4.7 QueueBrowser
@@ -29,16 +32,19 @@ type Found = { readonly kind: 'found'; readonly messages: readonly Browsed[] };
  */
 export async function browse(broker: Broker, queue: string, after: number, limit: number): Promise<readonly Browsed[]> {
   const shard = shardOf(queue);
-  const head = await broker.store.readHead(shard);
-  if (!head) {
-    if (await isRecorded(broker, queue)) return [];
-    throw new BrokerError('NOT_FOUND', `There is no queue /queue/${queue}.`);
+  for (let tries = 1; ; tries++) {
+    const head = await broker.store.readHead(shard);
+    if (!head) {
+      if (await isRecorded(broker, queue)) return [];
+      throw new BrokerError('NOT_FOUND', `There is no queue /queue/${queue}.`);
+    }
+    const { draft } = viewHead(broker, head);
+    const now = broker.clock.now();
+    const reading = new Reading(broker, shard);
+    const { messages } = await reading.decide((lookup) => look(draft, lookup, after, limit, now));
+    // A master goes on meanwhile, and what it uses up may be gone before it is read here.
+    if (reading.hasAll || tries === BROWSE_TRIES) return messages;
   }
-  const { draft } = viewHead(broker, head);
-  const now = broker.clock.now();
-  const reading = new Reading(broker, shard);
-  const { messages } = await reading.decide((lookup) => look(draft, lookup, after, limit, now));
-  return messages;
 }
 
 function look(draft: Draft, lookup: Lookup, after: number, limit: number, now: number): Found | Needs {
@@ -60,12 +66,13 @@ function look(draft: Draft, lookup: Lookup, after: number, limit: number, now: n
   return { kind: 'found', messages };
 }
 
-/** In flight and returned messages are all below the fresh ones, which come in their order. */
+/** What was drawn is below what is fresh. What had its last delivery is here until a turn has dead-lettered it. */
 function* places(draft: Draft, lookup: Lookup, after: number): Generator<Place | { readonly page: string }> {
   const drawn: Place[] = [];
   const again = draft.returned.map((range) => ({ ...range, inFlight: false }));
+  const dying = draft.dying.map((range) => ({ ...range, inFlight: false, redelivered: true }));
   const flying = draft.flights.map((flight) => ({ ...flight, inFlight: true }));
-  for (const { first, count, inFlight, redelivered } of [...again, ...flying]) {
+  for (const { first, count, inFlight, redelivered } of [...again, ...dying, ...flying]) {
     for (let sequence = Math.max(first, after + 1); sequence < first + count; sequence++) {
       drawn.push({ sequence, reference: locate(draft.held, sequence), inFlight, redelivered });
     }

@@ -2,7 +2,7 @@ import { BrokerError } from '../model/errors.ts';
 import type { Counts } from '../shard/state.ts';
 import { oldestBorn } from '../shard/wake-up.ts';
 import type { Head } from '../store/port.ts';
-import { appendIfThere, type Mastership } from './inbox.ts';
+import { appendIfThere, backOff, becomeMaster } from './inbox.ts';
 import { lead, leadLater } from './lead.ts';
 import type { Broker } from './parts.ts';
 import { shardOf, viewHead } from './shards.ts';
@@ -88,34 +88,43 @@ export async function purgeQueue(broker: Broker, name: string): Promise<number> 
     throw notFound(name);
   }
   const { ready } = viewHead(broker, head);
-  const mastership = await appendPurge(broker, name);
-  leadLater(broker, mastership);
+  const purge = { id: broker.random.id(), request: { kind: 'purge' } } as const;
+  const appended = await appendIfThere(broker, shardOf(name), [purge], { ring: true });
+  leadLater(broker, appended?.mastership);
   return ready;
 }
 
-async function appendPurge(broker: Broker, name: string): Promise<Mastership | undefined> {
-  const purge = { id: broker.random.id(), request: { kind: 'purge' } } as const;
-  return (await appendIfThere(broker, shardOf(name), [purge], { ring: true }))?.mastership;
-}
-
 /**
- * Deletes a queue with all its messages.
+ * Deletes a queue with all its messages, or refuses and changes nothing.
  * @throws BrokerError NOT_FOUND; QUEUE_IN_USE while it has consumers, or when others keep using it
  */
 export async function deleteQueue(broker: Broker, name: string): Promise<void> {
-  const { consumers } = await describeQueue(broker, name);
-  if (consumers > 0) throw inUse(name, `it has ${consumers} consumers`);
+  await describeQueue(broker, name);
   for (let tries = 0; tries < DELETE_TRIES; tries++) {
-    const mastership = await appendPurge(broker, name);
-    if (mastership) await lead(broker, mastership);
-    const head = await broker.store.readHead(shardOf(name));
-    if (head && viewHead(broker, head).consumers > 0) break;
-    if (!head || (await broker.store.removeHead(shardOf(name), head.rings))) {
+    if (await removeShard(broker, name)) {
       await broker.store.deleteRecord({ family, name });
       return;
     }
+    await backOff(broker, tries);
   }
   throw inUse(name, 'it is being used');
+}
+
+/** False if others use it just now. @throws BrokerError QUEUE_IN_USE if somebody consumes from it */
+async function removeShard(broker: Broker, name: string): Promise<boolean> {
+  const shard = shardOf(name);
+  const head = await broker.store.readHead(shard);
+  if (!head) return true;
+  const { consumers, draft } = viewHead(broker, head);
+  if (consumers > 0) throw inUse(name, `it has ${consumers} consumers`);
+  if (!head.lease && head.inbox.length === 0) {
+    const bodies = [...draft.held, ...draft.references].map(({ key }) => key);
+    return await broker.store.removeHead(shard, head.rings, bodies);
+  }
+  // What waits in the inbox comes first.
+  const mastership = await becomeMaster(broker, shard);
+  if (mastership) await lead(broker, mastership);
+  return false;
 }
 
 function notFound(name: string): BrokerError {

@@ -10,7 +10,7 @@ export function withLocalSessions(store: Store): Store {
     commit: (shard, commit) => store.commit(shard, commit),
     steal: (shard, steal) => store.steal(shard, steal),
     readHead: (shard) => store.readHead(shard),
-    removeHead: (shard, rings) => store.removeHead(shard, rings),
+    removeHead: (shard, rings, discard) => store.removeHead(shard, rings, discard),
     awaitChange: (shard, seen, timeoutMs) => store.awaitChange(shard, seen, timeoutMs),
     getBlobs: (shard, keys) => store.getBlobs(shard, keys),
     extendBlobs: (shard, keys, expiresAt) => store.extendBlobs(shard, keys, expiresAt),

@@ -42,8 +42,8 @@ function decorate(inner: Store, meter: Meter): Store {
       meter.readHead('readHead', shard, head);
       return head;
     },
-    async removeHead(shard, rings) {
-      const removed = await inner.removeHead(shard, rings);
+    async removeHead(shard, rings, discard) {
+      const removed = await inner.removeHead(shard, rings, discard);
       if (removed) meter.head('removeHead', shard, undefined);
       else meter.settledHead('removeHead', shard, false);
       return removed;

@@ -24,8 +24,11 @@ export interface Store {
   /** The head as it is now (a consistent read), or undefined if the shard has none. */
   readHead(shard: string): Promise<Head | undefined>;
 
-  /** Removes a head that nobody rang since `rings`, with no lease and an empty inbox. False if it is not so. */
-  removeHead(shard: string, rings: number): Promise<boolean>;
+  /**
+   * Removes a head that nobody rang since `rings`, with no lease and an empty inbox. False if it is not so. `discard`
+   * as in a commit.
+   */
+  removeHead(shard: string, rings: number, discard: readonly string[]): Promise<boolean>;
 
   /** Resolves when the head may have changed since `seen`, or after `timeoutMs`; early and spurious returns are fine. */
   awaitChange(shard: string, seen: Head | undefined, timeoutMs: number): Promise<void>;

@@ -60,7 +60,7 @@ export function whatIsDue(store: Given): void {
 
     test('a ring of a head that is gone settles, and makes no head', async () => {
       const shard = await idleShard(store());
-      await store().removeHead(shard, 1);
+      await store().removeHead(shard, 1, []);
       expect(await store().settle({ shard, minute: MINUTE, kind: 'ring' }, 1)).toBe(true);
       expect(await store().readHead(shard)).toBeUndefined();
       expect(await dueOf(store(), shard, MINUTE)).toEqual([]);

@@ -78,7 +78,7 @@ describe.skipIf(!dynamoAvailable())(dynamoTitle('units'), () => {
       await store.settle({ shard, minute: minute + 1, kind: 'wake' }, 1);
       await store.settle({ shard, minute: minute + 1, kind: 'wake' }, 1);
       await store.append(shard, appending([]));
-      await store.removeHead(shard, 1);
+      await store.removeHead(shard, 1, []);
     });
     expect(result.counted).toBe(result.consumed);
   });

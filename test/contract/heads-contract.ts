@@ -280,28 +280,36 @@ export function removals(store: Given): void {
   describe('removeHead', () => {
     test('an idle head is removed, and the next append begins anew', async () => {
       const shard = await idleShard(store());
-      expect(await store().removeHead(shard, 1)).toBe(true);
+      expect(await store().removeHead(shard, 1, [])).toBe(true);
       expect(await store().readHead(shard)).toBeUndefined();
       const { head } = await store().append(shard, appending(['z'], { ring: lease('m') }));
       expect(head).toMatchObject({ rings: 1, lease: lease('m') });
       expect(head?.state).toBeUndefined();
     });
 
+    test('what goes with a head is discarded where that is free, and stays with a head that stays', async () => {
+      const [shard, key] = [await idleShard(store()), fresh('k')];
+      await store().append(shard, appending([], { blobs: [blob(key)] }));
+      expect(await store().removeHead(shard, 0, [key])).toBe(false);
+      expect((await store().getBlobs(shard, [key])).has(key)).toBe(true);
+      expect(await store().removeHead(shard, 1, [key])).toBe(true);
+    });
+
     test('a head that was rung since, is led, or has entries stays', async () => {
       const rung = await idleShard(store());
-      expect(await store().removeHead(rung, 0)).toBe(false);
+      expect(await store().removeHead(rung, 0, [])).toBe(false);
       const led = fresh('q');
       await store().append(led, appending([], { ring: lease('n') }));
-      expect(await store().removeHead(led, 1)).toBe(false);
+      expect(await store().removeHead(led, 1, [])).toBe(false);
       const full = await idleShard(store());
       await store().append(full, appending(['z']));
-      expect(await store().removeHead(full, 1)).toBe(false);
+      expect(await store().removeHead(full, 1, [])).toBe(false);
       for (const shard of [rung, led, full]) expect(await store().readHead(shard)).toBeDefined();
     });
 
     test('a head that is gone counts as removed', async () => {
       const shard = fresh('q');
-      expect(await store().removeHead(shard, 0)).toBe(true);
+      expect(await store().removeHead(shard, 0, [])).toBe(true);
       expect(await store().readHead(shard)).toBeUndefined();
     });
   });

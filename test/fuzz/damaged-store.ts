@@ -39,7 +39,7 @@ export function damagedStore(store: Store, kinds: Kinds, { shard, part, damage }
     awaitChange: async (name, _seen, timeoutMs) => {
       await store.awaitChange(name, await store.readHead(name), timeoutMs);
     },
-    removeHead: (name, rings) => store.removeHead(name, rings),
+    removeHead: (name, rings, discard) => store.removeHead(name, rings, discard),
     extendBlobs: (name, keys, expiresAt) => store.extendBlobs(name, keys, expiresAt),
     transact: (name, blobs) => store.transact(name, blobs),
     due: (minute, limit) => store.due(minute, limit),

@@ -14,7 +14,7 @@ export class ExpiringStore extends MemoryStore {
   readonly #expiries = new Map<string, Map<string, number>>();
   /** True where deleting is billed: what is discarded lingers until it expires. */
   readonly #keepsDiscarded: boolean;
-  onRemoved: (shard: string, key: string) => void = () => {};
+  onExpired: (shard: string, key: string) => void = () => {};
 
   constructor(schedule: Schedule, faults: Faults, keepsDiscarded: boolean) {
     super();
@@ -36,6 +36,12 @@ export class ExpiringStore extends MemoryStore {
     this.#note(shard, commit.blobs);
     for (const key of discard) this.#expiries.get(shard)?.delete(key);
     return outcome;
+  }
+
+  override async removeHead(shard: string, rings: number, discard: readonly string[]): Promise<boolean> {
+    const isRemoved = await super.removeHead(shard, rings, []);
+    if (isRemoved && !this.#keepsDiscarded) for (const key of discard) this.#expiries.get(shard)?.delete(key);
+    return isRemoved;
   }
 
   override async getBlobs(shard: string, keys: readonly string[]): Promise<ReadonlyMap<string, Uint8Array>> {
@@ -69,7 +75,7 @@ export class ExpiringStore extends MemoryStore {
   }
 
   #remove(shard: string, key: string): void {
-    if (this.#expiries.get(shard)?.delete(key)) this.onRemoved(shard, key);
+    if (this.#expiries.get(shard)?.delete(key)) this.onExpired(shard, key);
   }
 
   #note(shard: string, blobs: readonly Blob[]): void {

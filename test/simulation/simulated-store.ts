@@ -59,7 +59,18 @@ export function simulatedStore(world: World, host: Host): Store {
         async () => seen({ head: await store.readHead(shard) }).head,
         (head) => showHead(head),
       ),
-    removeHead: (shard, rings) => host.step(`remove ${shard}`, true, () => store.removeHead(shard, rings), String),
+    removeHead: (shard, rings, discard) =>
+      host.step(
+        `remove ${shard}`,
+        true,
+        async () => {
+          const before = await store.readHead(shard);
+          const isRemoved = await store.removeHead(shard, rings, discard);
+          if (isRemoved) witness.removed(host, shard, before);
+          return isRemoved;
+        },
+        String,
+      ),
     awaitChange: (_shard, _seen, timeoutMs) => host.sleep(Math.min(timeoutMs, prng.latency(LOOK_MS))),
     getBlobs: (shard, keys) =>
       host.step(

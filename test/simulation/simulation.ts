@@ -3,6 +3,7 @@ import { cloudLimits, type Limits } from '../../lib/model/limits.ts';
 import { must, Violation } from './checks/violation.ts';
 import { Witness } from './checks/witness.ts';
 import { Consumer } from './clients/consumer.ts';
+import { Pace } from './clients/pace.ts';
 import { Producer } from './clients/producer.ts';
 import { ExpiringStore } from './expiring-store.ts';
 import { type FaultKind, Faults } from './faults.ts';
@@ -32,6 +33,7 @@ const smallLimits: Limits = {
   postMs: 200,
   unknownPostMs: 1500,
   retryMs: 1500,
+  retentionMs: 30 * 60_000,
   probeMs: 5000,
   probeMaxMs: 20_000,
 };
@@ -50,6 +52,9 @@ export type Report = {
 const START_MS = Date.UTC(2026, 0, 1);
 const MINUTE_MS = 60_000;
 const EXPIRY_MS = 5000;
+/** Longer than bodies are kept. */
+const NIGHT_MS = 35 * MINUTE_MS;
+const EARLIEST_NIGHT_MS = 2000;
 const DRAIN_MINUTES = 30;
 const PROMPT_MS = 20_000;
 
@@ -68,7 +73,8 @@ export async function simulate(seed: number, workload: Workload, keepsStory = fa
     () => schedule.now,
     (violation) => schedule.fail(violation),
   );
-  const world: World = { prng, schedule, faults, trace, store, network, limits, witness, steps: { count: 0 } };
+  const pace = new Pace(prng, schedule);
+  const world: World = { prng, schedule, faults, trace, store, network, limits, pace, witness, steps: { count: 0 } };
   let violation: Violation | undefined;
   try {
     await play(world, workload);
@@ -84,17 +90,29 @@ export async function simulate(seed: number, workload: Workload, keepsStory = fa
 }
 
 async function play(world: World, workload: Workload): Promise<void> {
-  const { schedule, prng, faults, trace } = world;
+  const { prng, faults, trace } = world;
   const site = new Site(world, prng.chance(0.2));
   expireNowAndThen(world);
   const clients = workload.begin(world, site);
-  await schedule.runUntil(schedule.now + workload.chaosMs);
+  await passDays(world, workload);
   trace.add('world', 'faults stop');
   faults.stop();
   site.deploy();
   const consumers = await drain(world, site, workload, clients);
   await servePromptly(world, site, workload, consumers);
   world.witness.history.checkLost();
+}
+
+/** A busy time, a night through which what is unconsumed waits, and a busy time again. */
+async function passDays({ schedule, prng, pace, trace }: World, { chaosMs }: Workload): Promise<void> {
+  const evening = prng.between(EARLIEST_NIGHT_MS, chaosMs);
+  await schedule.runUntil(schedule.now + evening);
+  trace.add('world', 'night falls');
+  pace.nightFalls();
+  await schedule.runUntil(schedule.now + NIGHT_MS);
+  trace.add('world', 'day breaks');
+  pace.dayBreaks();
+  await schedule.runUntil(schedule.now + chaosMs - evening);
 }
 
 function expireNowAndThen(world: World): void {
@@ -108,7 +126,7 @@ function expireNowAndThen(world: World): void {
 async function drain(world: World, site: Site, { queues }: Workload, clients: Clients): Promise<Consumer[]> {
   const { schedule, prng, witness } = world;
   for (const { client } of clients.consumers) client.end(prng.chance(0.5));
-  for (const puller of clients.pullers) puller.end();
+  for (const client of [...clients.pullers, ...(clients.operators ?? [])]) client.end();
   const well = { ack: 'client-individual', prefetch: 2, thinkMs: 20, rejects: 0, forgets: 0 } as const;
   const withDeadLetters = queues.flatMap((queue) => [queue, deadLetterQueueOf(queue)]);
   const consumers = withDeadLetters.map((queue, n) => new Consumer(world, site, `well${n}`, { ...well, queue }));

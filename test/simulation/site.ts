@@ -1,3 +1,5 @@
+import { browse } from '../../lib/broker/browse.ts';
+import { deleteQueue, purgeQueue } from '../../lib/broker/queues.ts';
 import { receive } from '../../lib/broker/receive.ts';
 import { acknowledge, extend, reject, type Settlement } from '../../lib/broker/settlement.ts';
 import { connectHandler } from '../../lib/handlers/connect.ts';
@@ -7,6 +9,7 @@ import type { DispatchEvent } from '../../lib/handlers/events.ts';
 import { frameHandler } from '../../lib/handlers/frame.ts';
 import type { Bench } from '../../lib/handlers/parts.ts';
 import { sweepHandler } from '../../lib/handlers/sweep.ts';
+import { BrokerError } from '../../lib/model/errors.ts';
 import type { Delivery } from '../../lib/model/message.ts';
 import { Violation } from './checks/violation.ts';
 import { Host } from './host.ts';
@@ -19,11 +22,13 @@ const MINUTE_MS = 60_000;
 /** As in the cloud: what is due later is left to the sweep. */
 const NEAR_MS = 60_000;
 const RESTART_MS = 2000;
+const BROWSED_MAX = 10_000;
 const COLD_START = 0.05;
 
 const noContext = {} as never;
 
 type Work<R> = (bench: Bench) => Promise<R>;
+type Ending<R> = { readonly onReply?: (reply: R) => void; readonly onFailure?: () => void };
 
 /** Where requests go: to one of many sandboxes in the cloud, or to the one process of a self-hosted broker. */
 export class Site {
@@ -102,6 +107,27 @@ export class Site {
     this.#invoke(verb, this.#ended(work), { onReply });
   }
 
+  /** @param onReply told of the end, a refusal too */
+  manage(verb: 'purge' | 'remove', queue: string, onReply: () => void): void {
+    const manage = verb === 'purge' ? purgeQueue : deleteQueue;
+    const work = this.#ended(async ({ broker }) => void (await manage(broker, queue)));
+    this.#invoke(verb, work, { onReply, onFailure: onReply });
+  }
+
+  /** @param onReply told of the bodies; of none where there is no such queue */
+  browse(queue: string, onReply: (bodies: readonly string[]) => void): void {
+    const work: Work<readonly string[]> = async ({ broker }) => {
+      try {
+        const shown = await browse(broker, queue, 0, BROWSED_MAX);
+        return shown.map(({ message }) => Buffer.from(message.body).toString());
+      } catch (error) {
+        if (error instanceof BrokerError && error.code === 'NOT_FOUND') return [];
+        throw error;
+      }
+    };
+    this.#invoke('browse', this.#ended(work), { onReply });
+  }
+
   sweep(): void {
     this.#invoke('sweep', (bench) => sweepHandler(bench)(undefined, noContext), {});
   }
@@ -146,7 +172,7 @@ export class Site {
   #invoke<R>(
     label: string,
     work: Work<R>,
-    { onReply, inOrderOf }: { readonly onReply?: (reply: R) => void; readonly inOrderOf?: string },
+    { inOrderOf, ...ending }: Ending<R> & { readonly inOrderOf?: string },
   ): void {
     const { schedule, prng, faults } = this.#world;
     const isReordered = !this.isSelfHosted && faults.strike('invocation reordered');
@@ -156,13 +182,13 @@ export class Site {
       await turn;
       const host = this.#process ?? (this.isSelfHosted ? undefined : this.#takeHost());
       if (!host) return;
-      await this.#run(host, label, work, onReply);
+      await this.#run(host, label, work, ending);
     };
     const started = new Promise<void>((resolve) => schedule.after(ms, () => void start().then(resolve)));
     if (inOrderOf !== undefined && this.isSelfHosted) this.#queues.set(inOrderOf, started);
   }
 
-  async #run<R>(host: Host, label: string, work: Work<R>, onReply: ((reply: R) => void) | undefined): Promise<void> {
+  async #run<R>(host: Host, label: string, work: Work<R>, { onReply, onFailure }: Ending<R>): Promise<void> {
     const { trace } = this.#world;
     trace.add(host.name, `begins ${label}`);
     try {
@@ -172,6 +198,7 @@ export class Site {
       trace.add(host.name, `fails ${label}`, () => String(error));
       if (error instanceof Violation) this.#world.schedule.fail(error);
       else this.#world.witness.failed(error);
+      onFailure?.();
     }
     if (!this.isSelfHosted && !host.isDead && !(this.#isDeployed && host.options.isOldCode)) this.#idle.push(host);
   }

@@ -1,5 +1,6 @@
 import type { Limits } from '../../lib/model/limits.ts';
 import type { Witness } from './checks/witness.ts';
+import type { Pace } from './clients/pace.ts';
 import type { ExpiringStore } from './expiring-store.ts';
 import type { Faults } from './faults.ts';
 import type { Network } from './network.ts';
@@ -16,6 +17,7 @@ export type World = {
   readonly store: ExpiringStore;
   readonly network: Network;
   readonly limits: Limits;
+  readonly pace: Pace;
   /** Sees all that is written and all that clients see, and says what must not be. */
   readonly witness: Witness;
   /** Requests to the store so far. */

@@ -101,10 +101,13 @@ class LmdbStore implements Store {
     return head;
   }
 
-  async removeHead(shard: string, rings: number): Promise<boolean> {
+  async removeHead(shard: string, rings: number, discard: readonly string[]): Promise<boolean> {
     const slot = this.#slot(shard);
     const removed = !slot.head || isIdle(slot.head, rings);
-    if (removed && slot.head) this.#replace(slot, undefined);
+    if (removed && slot.head) {
+      for (const key of discard) this.#writes.remove('blobs', ownedKey(shard, key));
+      this.#replace(slot, undefined);
+    }
     await slot.group?.durable;
     return removed;
   }

@@ -55,11 +55,12 @@ export class MemoryStore implements Store {
     return this.#heads.get(shard);
   }
 
-  async removeHead(shard: string, rings: number): Promise<boolean> {
+  async removeHead(shard: string, rings: number, discard: readonly string[]): Promise<boolean> {
     const head = this.#heads.get(shard);
     if (!head) return true;
     if (!isIdle(head, rings)) return false;
     this.#heads.delete(shard);
+    for (const key of discard) this.#blobs.get(shard)?.delete(key);
     this.#watchers.wake(shard);
     return true;
   }

@@ -28,8 +28,7 @@ export class Arrivals {
         if (!this.#absorbed.has(entry.id)) this.#waiting.add(entry.key);
       }
       if (entry.kind !== 'forward') continue;
-      const queue = entry.source.slice(entry.source.indexOf(' ') + 1);
-      for (const number of entry.numbers) this.#forwards.add(`${queue} ${number}`);
+      for (const number of entry.numbers) this.#forwards.add(`${entry.source} ${number}`);
     }
     for (const { key, bytes } of blobs) {
       decodeBatch(key, bytes).forEach(({ headers }, index) => {
@@ -38,13 +37,13 @@ export class Arrivals {
     }
   }
 
-  /** Gives each new message its number, as the inbox has them. */
+  /** Gives each new message its number, as the inbox has them; a purge takes what has one before it. */
   absorb(
     entries: readonly Entry[],
     from: number,
     to: number,
     originAt: (sequence: number) => string | undefined,
-  ): readonly Placed[] {
+  ): { readonly placed: readonly Placed[]; readonly purgedBefore: number } {
     const placed: Placed[] = [];
     const known = (name: string) => {
       const isKnown = this.#absorbed.has(name);
@@ -52,6 +51,7 @@ export class Arrivals {
       return isKnown;
     };
     const all: { readonly origin: string; readonly isRepeat: boolean; readonly isDoubtful: boolean }[] = [];
+    let arrivedBeforePurge = -1;
     for (const entry of entries) {
       if (entry.kind === 'send') {
         this.#waiting.delete(entry.key);
@@ -65,18 +65,22 @@ export class Arrivals {
           const isRepeat = known(`${entry.source} ${number}`);
           all.push({ origin: `${entry.key}-${i}`, isRepeat, isDoubtful: isRepeat });
         });
+      } else if (entry.kind === 'purge') {
+        arrivedBeforePurge = all.length;
       }
     }
     let sequence = from;
     let spare = to - from - all.filter(({ isRepeat }) => !isRepeat).length;
     must(spare >= 0, 'an entry is taken once, and none is passed over', from, to, all);
-    for (const { origin, isRepeat, isDoubtful } of all) {
+    let purgedBefore = 0;
+    for (const [at, { origin, isRepeat, isDoubtful }] of all.entries()) {
+      if (at === arrivedBeforePurge) purgedBefore = sequence;
       if (isRepeat && (spare === 0 || (originAt(sequence) ?? origin) !== origin)) continue;
       if (isRepeat) spare--;
       placed.push({ sequence: sequence++, origin, isDoubtful });
     }
     must(sequence === to, 'an entry is taken once', from, to, all);
-    return placed;
+    return { placed, purgedBefore: all.length === arrivedBeforePurge ? sequence : purgedBefore };
   }
 
   /** Entries that were there when somebody rang are left, and nobody is called for them. */
@@ -101,7 +105,8 @@ export class Arrivals {
     return this.#traits.get(origin)?.expires ?? 0;
   }
 
-  hasForward(queue: string, sequence: number): boolean {
-    return this.#forwards.has(`${queue} ${sequence}`);
+  /** @param source the queue that it came from, after its incarnation */
+  hasForward(source: string, sequence: number): boolean {
+    return this.#forwards.has(`${source} ${sequence}`);
   }
 }

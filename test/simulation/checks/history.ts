@@ -1,34 +1,12 @@
 import type { AckMode, Delivery, Headers } from '../../../lib/model/message.ts';
+import { decodeToken } from '../../../lib/shard/token.ts';
 import type { Frame } from '../../../lib/stomp/frame.ts';
+import { Holders } from './holders.ts';
+import { type Sent, SentLog } from './sent-log.ts';
 import { must } from './violation.ts';
 
-/** A message as its sender knows it. */
-type Sent = {
-  readonly id: string;
-  readonly queue: string;
-  readonly isTransient: boolean;
-  readonly expires: number;
-  /** How often it was handed to the broker: each may make one. */
-  copies: number;
-  issuedAt: number;
-  receiptedAt: number;
-  readonly messageIds: Set<string>;
-  /** Somebody acknowledged it, or took it with automatic acknowledgement. */
-  isEnded: boolean;
-};
-
-/** One delivery that a client has in its hands. */
-type Holding = {
-  readonly who: string;
-  readonly connection: string;
-  readonly until: number;
-  readonly takeovers: number;
-  isFree: boolean;
-  /** The post's outcome is not known to the broker. */
-  isDoubtful: boolean;
-};
-
-type Arrival = {
+/** A delivery as a client sees it. */
+export type Arrival = {
   readonly who: string;
   readonly connection: string;
   readonly queue: string;
@@ -38,73 +16,49 @@ type Arrival = {
   readonly isRedelivered: boolean;
   readonly isAuto: boolean;
   readonly isPulled: boolean;
+  /** Until when it is surely with this one; infinite if there is no deadline. */
   readonly until: number;
 };
-
-const FOREVER = Number.POSITIVE_INFINITY;
 
 /**
  * What clients did and saw, checked as Jepsen does a total queue and a log: nothing lost, nothing invented, nothing
  * twice without a flag, first deliveries in order, one holder at a time.
  */
 export class History {
+  readonly sent: SentLog;
+  readonly holders: Holders;
   readonly #now: () => number;
   readonly #slackMs: number;
-  readonly #sent = new Map<string, Sent>();
+  /** Messages that somebody had, by queue and id; dead letters also by the id that they had before. */
   readonly #seen = new Set<string>();
-  readonly #acknowledged = new Set<string>();
-  readonly #holdings = new Map<string, Holding>();
-  readonly #byHolder = new Map<string, string[]>();
+  /** What pulls were given by commits: the message and the attempt, and whether it was flagged. */
+  readonly #given = new Map<string, boolean>();
+  /** By consumer, the latest message in the order of sending. */
   readonly #latest = new Map<string, number>();
-  readonly #takeovers = new Map<string, number>();
   /** What went back without a delivery: its place in the order is lost. */
   readonly #displaced = new Set<string>();
-  #order = 0;
-  readonly totals = { sent: 0, receipted: 0, deliveries: 0, duplicates: 0, recovered: 0, deadLettered: 0 };
+  readonly totals = { sent: 0, receipted: 0, deliveries: 0, duplicates: 0, recovered: 0, deadLettered: 0, browsed: 0 };
 
   /** @param slackMs how far clocks and posts may be off */
   constructor(now: () => number, slackMs: number) {
     this.#now = now;
     this.#slackMs = slackMs;
+    this.sent = new SentLog(now);
+    this.holders = new Holders(now, slackMs);
   }
 
   make(queue: string, messages: readonly { readonly id: string; readonly headers: Headers }[]): void {
-    for (const { id, headers } of messages) {
-      this.#sent.set(id, {
-        id,
-        queue,
-        isTransient: headers.persistent === 'false',
-        expires: Number(headers.expires ?? 0),
-        copies: 0,
-        issuedAt: 0,
-        receiptedAt: FOREVER,
-        messageIds: new Set(),
-        isEnded: false,
-      });
-    }
+    this.sent.make(queue, messages);
     this.totals.sent += messages.length;
   }
 
-  sending(ids: readonly string[]): void {
-    for (const id of ids) {
-      const sent = this.#sent.get(id);
-      if (!sent) continue;
-      sent.copies++;
-      sent.issuedAt ||= ++this.#order;
-    }
-  }
-
   receipted(ids: readonly string[]): void {
-    this.#order++;
-    for (const id of ids) {
-      const sent = this.#sent.get(id);
-      if (sent) sent.receiptedAt = this.#order;
-    }
+    this.sent.receipted(ids);
     this.totals.receipted += ids.length;
   }
 
   delivered(who: string, connection: string, queue: string, { headers, body }: Frame, ack: AckMode): void {
-    this.#arrive({
+    const arrival = {
       who,
       connection,
       queue,
@@ -114,82 +68,70 @@ export class History {
       isRedelivered: headers.redelivered === 'true',
       isAuto: ack === 'auto',
       isPulled: false,
-      until: FOREVER,
-    });
+      until: Number.POSITIVE_INFINITY,
+    };
+    const sent = this.#recognise(arrival);
+    const isDeadLetter = queue !== sent.queue;
+    const late = this.#now() - sent.expires;
+    const isGood = isDeadLetter || sent.expires === 0 || late < 4 * this.#slackMs;
+    must(isGood, 'nothing is pushed that has expired', arrival.body, late);
+    const isKnown = this.#isKnown(arrival);
+    must(arrival.isRedelivered || !isKnown, 'what was delivered before carries redelivered', arrival);
+    this.#take(arrival, sent, isKnown);
+    if (!isKnown && !arrival.isRedelivered && !isDeadLetter) this.#checkOrder(arrival, sent);
   }
 
-  /** @param until when the pull was asked for, and its visibility timeout on top */
+  /**
+   * A reply may come so late that others had the message meanwhile. What it says was checked when the commit gave it.
+   * @param until when the pull was asked for, and its visibility timeout on top
+   */
   pulled(who: string, queue: string, delivery: Delivery, until: number): void {
-    this.#arrive({
+    const { message, messageId, redelivered, token } = delivery;
+    const arrival = {
       who,
       connection: '',
       queue,
-      body: Buffer.from(delivery.message.body).toString(),
-      messageId: delivery.messageId,
-      original: delivery.message.headers['original-message-id'],
-      isRedelivered: delivery.redelivered,
+      body: Buffer.from(message.body).toString(),
+      messageId,
+      original: message.headers['original-message-id'],
+      isRedelivered: redelivered,
       isAuto: false,
       isPulled: true,
       until,
-    });
+    };
+    const sent = this.#recognise(arrival);
+    const given = this.#given.get(`${queue} ${messageId} ${decodeToken(token).attempt}`);
+    must(given === redelivered, 'a pull gets what a commit gave it', arrival, given);
+    const isKnown = this.#isKnown(arrival);
+    if (until > this.#now() + this.#slackMs) this.#take(arrival, sent, isKnown);
+    else this.#see(arrival, isKnown);
   }
 
-  #arrive(arrival: Arrival): void {
-    const { queue, body, messageId, isRedelivered } = arrival;
-    const sent = this.#sent.get(body);
-    must(sent !== undefined && sent.copies > 0, 'what nobody sent is never delivered', body);
-    const isDeadLetter = queue === `DLQ.${sent.queue}`;
-    must(isDeadLetter || queue === sent.queue, 'a message stays in its queue', body, queue);
+  #recognise({ queue, body, messageId }: Arrival): Sent {
+    const sent = this.sent.recognise(queue, body, messageId);
     this.totals.deliveries++;
-    if (isDeadLetter) this.totals.deadLettered++;
-    if (!isDeadLetter) sent.messageIds.add(messageId);
-    must(sent.messageIds.size <= sent.copies, 'a message is sent once for each time that it was sent', body, messageId);
-    const late = this.#now() - sent.expires;
-    must(
-      isDeadLetter || arrival.isPulled || sent.expires === 0 || late < 4 * this.#slackMs,
-      'nothing is pushed that has expired',
-      body,
-      late,
-    );
-    const name = `${queue} ${messageId}`;
-    const origin = arrival.original === undefined ? name : `${queue} of ${arrival.original}`;
-    // A reply may come so late that others had the message meanwhile: what it says was true when it was given out.
-    if (arrival.until <= this.#now() + this.#slackMs) return;
-    const isKnown = this.#seen.has(name) || this.#seen.has(origin);
-    must(isRedelivered || !isKnown, 'what was delivered before carries redelivered', body, messageId, arrival.who);
-    this.#checkHolder(name, arrival, sent);
-    if (!isKnown && !isRedelivered && !arrival.isPulled && !isDeadLetter) this.#checkOrder(arrival, sent);
-    this.#seen.add(name).add(origin);
-    if (isKnown) this.totals.duplicates++;
-    if (sent.receiptedAt === FOREVER) this.totals.recovered++;
-    if (arrival.isAuto) {
-      sent.isEnded = true;
-      this.#acknowledged.add(name);
-    }
+    if (queue !== sent.queue) this.totals.deadLettered++;
+    return sent;
   }
 
-  /** Somebody else may have it only if the one before let go of it, or a master died. */
-  #checkHolder(name: string, arrival: Arrival, sent: Sent): void {
-    const { who, connection, queue, messageId, until, isAuto } = arrival;
-    const takeovers = this.#takeovers.get(queue) ?? 0;
-    const before = this.#holdings.get(name);
-    if (before) {
-      const isOver = before.isFree || before.until <= this.#now() + this.#slackMs;
-      must(
-        isOver || !sent.isTransient,
-        'a message that is not persistent is never pushed twice',
-        messageId,
-        before.who,
-        who,
-      );
-      const isExcused = isOver || before.isDoubtful || before.takeovers < takeovers;
-      must(isExcused, 'a message is with one consumer at a time', messageId, before.who, who);
-    }
-    // Two masters gave it to one consumer: what that says to the first holds for the second.
-    const isDoubtful = before?.who === who && before.isFree;
-    const holding = { who, connection, until, takeovers, isFree: isAuto && !sent.isTransient, isDoubtful };
-    this.#holdings.set(name, holding);
-    this.#byHolder.set(who, [...(this.#byHolder.get(who) ?? []), name]);
+  #isKnown({ queue, messageId, original }: Arrival): boolean {
+    return (
+      this.#seen.has(`${queue} ${messageId}`) || (original !== undefined && this.#seen.has(`${queue} ${original}`))
+    );
+  }
+
+  #see({ queue, messageId, original }: Arrival, isKnown: boolean): void {
+    this.#seen.add(`${queue} ${messageId}`);
+    if (original !== undefined) this.#seen.add(`${queue} ${original}`);
+    if (isKnown) this.totals.duplicates++;
+  }
+
+  #take(arrival: Arrival, sent: Sent, isKnown: boolean): void {
+    const { queue, messageId } = arrival;
+    this.holders.take(`${queue} ${messageId}`, arrival, sent);
+    this.#see(arrival, isKnown);
+    if (sent.receiptedAt === Number.POSITIVE_INFINITY) this.totals.recovered++;
+    if (arrival.isAuto) this.sent.end(queue, messageId, arrival.body);
   }
 
   /** What was receipted before another was sent comes before it. */
@@ -201,89 +143,52 @@ export class History {
     if (sent.copies === 1) this.#latest.set(who, Math.max(latest, sent.issuedAt));
   }
 
+  /** A commit gives a message to a pull: the flag is held against what clients have seen by then. */
+  given(queue: string, messageId: string, attempt: number, isRedelivered: boolean): void {
+    const isKnown = this.#seen.has(`${queue} ${messageId}`);
+    must(isRedelivered || !isKnown, 'what was delivered before carries redelivered', queue, messageId, attempt);
+    this.#given.set(`${queue} ${messageId} ${attempt}`, isRedelivered);
+  }
+
   acknowledging(queue: string, messageId: string): void {
-    this.#acknowledged.add(`${queue} ${messageId}`);
-    for (const sent of this.#sent.values()) {
-      if (sent.messageIds.has(messageId)) sent.isEnded = true;
-    }
+    this.sent.end(queue, messageId);
     this.letGo(queue, messageId);
   }
 
   letGo(queue: string, messageId: string): void {
-    const holding = this.#holdings.get(`${queue} ${messageId}`);
-    if (holding) holding.isFree = true;
+    this.holders.letGo(`${queue} ${messageId}`);
   }
 
   settling(who: string, queue: string, { headers, body }: Frame, ack: AckMode, isRejected: boolean): void {
-    const name = `${queue} ${headers['message-id']}`;
-    const mine = this.#byHolder.get(who) ?? [];
-    const names = ack === 'client' ? mine.slice(0, mine.lastIndexOf(name) + 1) : [name];
-    for (const each of names) {
-      const holding = this.#holdings.get(each);
-      if (holding?.who !== who) continue;
-      holding.isFree = true;
-      if (!isRejected) this.#end(each);
+    const messageId = headers['message-id'] ?? '';
+    const name = `${queue} ${messageId}`;
+    for (const each of ack === 'client' ? this.holders.upTo(who, name) : [name]) {
+      if (this.holders.letGoOf(who, each) && !isRejected) this.sent.end(queue, each.slice(queue.length + 1));
     }
-    const sent = this.#sent.get(Buffer.from(body).toString());
-    if (isRejected || !sent) return;
-    // Whoever had it may acknowledge it, also when a later holder has it by now.
-    sent.isEnded = true;
-    this.#acknowledged.add(name);
-  }
-
-  #end(name: string): void {
-    this.#acknowledged.add(name);
-    const messageId = name.slice(name.indexOf(' ') + 1);
-    for (const sent of this.#sent.values()) if (sent.messageIds.has(messageId)) sent.isEnded = true;
-  }
-
-  /** A connection is gone, and with it all that was in its hands. */
-  released(who: string): void {
-    for (const name of this.#byHolder.get(who) ?? []) {
-      const holding = this.#holdings.get(name);
-      if (holding?.who === who) holding.isFree = true;
-    }
-  }
-
-  doubted(connection: string): void {
-    for (const holding of this.#holdings.values()) if (holding.connection === connection) holding.isDoubtful = true;
+    if (!isRejected) this.sent.end(queue, messageId, Buffer.from(body).toString());
   }
 
   displaced(queue: string, messageId: string): void {
     this.#displaced.add(`${queue} ${messageId}`);
   }
 
-  takenOver(queue: string): void {
-    this.#takeovers.set(queue, (this.#takeovers.get(queue) ?? 0) + 1);
-  }
-
-  /** Whether clients did what lets a message end. */
-  mayEnd(queue: string, messageId: string): boolean {
-    return this.#acknowledged.has(`${queue} ${messageId}`);
-  }
-
-  expiryOf(body: string): number {
-    return this.#sent.get(body)?.expires ?? 0;
-  }
-
-  /** Receipted messages that nobody had the last word on, and that may not vanish. */
-  #unended(): readonly Sent[] {
-    return [...this.#sent.values()].filter((sent) => {
-      const mayVanish = sent.isTransient || (sent.expires > 0 && sent.expires <= this.#now());
-      return sent.receiptedAt < FOREVER && !mayVanish && !sent.isEnded;
-    });
+  /**
+   * What a browse of a queue and then of its dead letters showed.
+   * @param wanted those that were there before it began
+   */
+  browsed(queue: string, wanted: readonly Sent[], bodies: ReadonlySet<string>): void {
+    this.totals.browsed += bodies.size;
+    const mustShow = new Set(this.sent.unended());
+    const hidden = wanted.filter((sent) => mustShow.has(sent) && !bodies.has(sent.id)).map(({ id }) => id);
+    must(hidden.length === 0, 'what is not consumed can be browsed', queue, hidden);
   }
 
   areAllEnded(): boolean {
-    return this.#unended().length === 0;
+    return this.sent.unended().length === 0;
   }
 
   checkLost(): void {
-    const lost = this.#unended();
-    must(
-      lost.length === 0,
-      'what was receipted is not lost',
-      lost.map(({ id, messageIds }) => [id, ...messageIds]),
-    );
+    const lost = this.sent.unended().map(({ id, messageIds }) => [id, ...messageIds]);
+    must(lost.length === 0, 'what was receipted is not lost', lost);
   }
 }

@@ -9,6 +9,10 @@ export class Violation extends Error {
   }
 }
 
+/** How often each rule was held against what happened: one that never was proves nothing. */
+export const checked = new Map<string, number>();
+
 export function must(holds: boolean, check: string, ...details: unknown[]): asserts holds {
+  checked.set(check, (checked.get(check) ?? 0) + 1);
   if (!holds) throw new Violation(check, details);
 }

@@ -1,6 +1,7 @@
 import type { PostOutcome } from '../../../lib/gateway/push.ts';
 import { asBrokerError, type BrokerError } from '../../../lib/model/errors.ts';
 import type { Limits } from '../../../lib/model/limits.ts';
+import { decodeState } from '../../../lib/shard/state-codec.ts';
 import type { Frame } from '../../../lib/stomp/frame.ts';
 import { decodeFrames } from '../../../lib/stomp/parser.ts';
 import type { Append, AppendOutcome, Commit, CommitOutcome, Head } from '../../../lib/store/port.ts';
@@ -24,6 +25,8 @@ const expected = [
   'NOT_CONNECTED',
   'DUPLICATE_SUBSCRIPTION',
   'LIMIT_EXCEEDED',
+  'NOT_FOUND',
+  'QUEUE_IN_USE',
 ];
 
 /** Sees every write and every delivery, and knows what must hold. */
@@ -44,7 +47,7 @@ export class Witness {
     this.limits = limits;
     this.now = now;
     this.history = new History(now, limits.skewMs + limits.postMs);
-    store.onRemoved = (shard, key) => this.shard(shard).removed(key);
+    store.onExpired = (shard, key) => this.shard(shard).expired(key);
   }
 
   shard(name: string): ShardCheck {
@@ -79,6 +82,14 @@ export class Witness {
     this.shard(shard).stolen(actor, before, after);
   }
 
+  /** A queue is deleted, and forgets all that it knew; the next of its name begins anew. */
+  removed({ options }: Actor, shard: string, head: Head | undefined): void {
+    const all = head?.state ? decodeState(head.state).consumers : [];
+    const consumers = all.filter(({ connection }) => connection !== '' && connection.startsWith(options.epoch));
+    must(consumers.length === 0 && !head?.inbox.length, 'a queue in use is not deleted', shard, consumers);
+    this.#shards.delete(shard);
+  }
+
   async settled(actor: Actor, shard: string, head: Head | undefined): Promise<void> {
     await this.shard(shard).settled(actor, head);
   }
@@ -92,14 +103,14 @@ export class Witness {
 
   posted(connection: string, octets: Uint8Array, outcome: PostOutcome): void {
     if (outcome === 'sent') return;
-    this.history.doubted(connection);
-    for (const { headers } of this.#messagesIn(octets)) this.shard(headers.destination ?? '').isDoubted = true;
+    this.history.holders.doubted(connection);
+    for (const { headers } of this.#messagesIn(octets)) this.shard(headers.destination ?? '').doubted.add(connection);
   }
 
   /** The gateway hands a WebSocket message to two invocations. */
   duplicated(octets: Uint8Array): void {
     const { frames } = decodeFrames(Buffer.from(octets), { limits: this.limits, version: '1.2', role: 'server' });
-    this.history.sending(frames.filter((f) => f.command === 'SEND').map((f) => Buffer.from(f.body).toString()));
+    this.history.sent.sending(frames.filter((f) => f.command === 'SEND').map((f) => Buffer.from(f.body).toString()));
   }
 
   failed(cause: unknown): void {

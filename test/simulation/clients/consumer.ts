@@ -38,7 +38,7 @@ export class Consumer {
       onReady: () => this.#breakSometimes(this.#life),
       onMessage: (frame) => this.#take(frame),
       onGone: () => {
-        world.witness.history.released(this.#who);
+        world.witness.history.holders.released(this.#who);
         this.#life++;
       },
     });
@@ -58,8 +58,8 @@ export class Consumer {
   }
 
   #breakSometimes(life: number): void {
-    const { schedule, faults, prng } = this.#world;
-    schedule.after(prng.latency(this.#options.lifeMs ?? 500), () => {
+    const { faults, pace } = this.#world;
+    pace.rest(this.#options.lifeMs ?? 500, () => {
       if (life !== this.#life) return;
       if (faults.strike('connection dropped')) this.#client.drop(true);
       else if (faults.strike('connection vanished')) this.#client.drop(false);

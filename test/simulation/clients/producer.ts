@@ -36,7 +36,7 @@ export class Producer {
   }
 
   #later(run: () => void): void {
-    this.#world.schedule.after(this.#world.prng.latency(this.#options.restMs), run);
+    this.#world.pace.rest(this.#options.restMs, run);
   }
 
   #next(): void {
@@ -64,7 +64,7 @@ export class Producer {
       return;
     }
     let isOver = false;
-    witness.history.sending(messages.map(({ id }) => id));
+    witness.history.sent.sending(messages.map(({ id }) => id));
     const frames = messages.map(({ id, headers }) => ({ command: 'SEND', headers, body: id }));
     this.#client.send(frames, () => {
       if (isOver) return;

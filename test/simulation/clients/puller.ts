@@ -39,7 +39,7 @@ export class Puller {
 
   #pull(): void {
     if (this.#isOver) return;
-    const { schedule, prng } = this.#world;
+    const { schedule, pace } = this.#world;
     const { queue, max, waitMs, visibilityMs, restMs = 100 } = this.#options;
     const round = ++this.#rounds;
     const until = schedule.now + visibilityMs;
@@ -48,9 +48,9 @@ export class Puller {
     };
     this.#site.pull(queue, { max, waitMs, visibilityMs }, (deliveries) => {
       for (const delivery of deliveries) this.#take(delivery, until);
-      schedule.after(prng.latency(restMs), next);
+      pace.rest(restMs, next);
     });
-    schedule.after(PATIENCE_MS + waitMs + restMs, next);
+    schedule.after(PATIENCE_MS + waitMs, () => pace.rest(restMs, next));
   }
 
   #take(delivery: Delivery, until: number): void {

@@ -1,12 +1,21 @@
 import { backlog } from './backlog.ts';
 import { expiry } from './expiry.ts';
+import { management } from './management.ts';
 import { pull } from './pull.ts';
 import { push } from './push.ts';
 import { redelivery } from './redelivery.ts';
 import { transient } from './transient.ts';
 import type { Workload } from './workload.ts';
 
-export const workloads: readonly [Workload, ...Workload[]] = [push, pull, redelivery, backlog, transient, expiry];
+export const workloads: readonly [Workload, ...Workload[]] = [
+  push,
+  pull,
+  redelivery,
+  backlog,
+  transient,
+  expiry,
+  management,
+];
 
 /** Each seed has its workload; consecutive seeds go through all of them. */
 export function workloadOf(seed: number): Workload {

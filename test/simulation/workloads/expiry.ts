@@ -7,8 +7,8 @@ import type { Workload } from './workload.ts';
 export const expiry: Workload = {
   name: 'expiry',
   queues: ['archive'],
-  limits: { retentionMs: 16 * 60_000, inboxEntries: 16, inboxReserve: 4 },
-  chaosMs: 32 * 60_000,
+  limits: { inboxEntries: 16, inboxReserve: 4 },
+  chaosMs: 40 * 60_000,
   begin(world, site) {
     const queue = 'archive';
     const common = { queue, restMs: 30_000, transient: 0.1, expiring: 0.1 };
@@ -26,7 +26,7 @@ export const expiry: Workload = {
       extends: 0.3,
     };
     const pullers: Puller[] = [];
-    world.schedule.after(14 * 60_000, () => {
+    world.schedule.after(20 * 60_000, () => {
       pullers.push(new Puller(world, site, 'u1', pulling));
     });
     return { producers, consumers, pullers };

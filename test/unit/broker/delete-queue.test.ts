@@ -1,26 +1,44 @@
 import { expect, it } from 'vitest';
-import { createQueue, deleteQueue } from '../../../lib/broker/queues.ts';
+import { createQueue, deleteQueue, describeQueue } from '../../../lib/broker/queues.ts';
 import { send } from '../../../lib/broker/send.ts';
 import { subscribe } from '../../../lib/broker/subscribe.ts';
 import { benchOn, storeWith, textMessage } from './bench.ts';
 
 it('a queue that gets a consumer while it is being deleted stays', async () => {
-  let joins = false;
   const store = storeWith((inner) => ({
-    async append(shard, append) {
-      if (joins) {
-        joins = false;
-        const subscription = { consumer: 'consumer-aaaaaaa', queue: 'q', connection: 'c', subscription: '2as' };
-        await subscribe(bench.broker, { ...subscription, ack: 'auto', prefetch: 1 });
-        await bench.afterwards.settled();
-      }
-      return await inner.append(shard, append);
+    async removeHead(shard, rings, discard) {
+      const subscription = { consumer: 'consumer-aaaaaaa', queue: 'q', connection: 'c', subscription: '2as' };
+      await subscribe(bench.broker, { ...subscription, ack: 'auto', prefetch: 1 });
+      await bench.afterwards.settled();
+      return await inner.removeHead(shard, rings, discard);
     },
   }));
   const bench = benchOn(store);
   await createQueue(bench.broker, 'q');
   await send(bench.broker, 'q', [textMessage('a')]);
   await bench.afterwards.settled();
-  joins = true;
   await expect(deleteQueue(bench.broker, 'q')).rejects.toMatchObject({ code: 'QUEUE_IN_USE' });
+});
+
+it('a deletion that is refused takes no message', async () => {
+  let isUsed = true;
+  const bench = benchOn(
+    storeWith((inner) => ({
+      async removeHead(shard, rings, discard) {
+        if (isUsed) {
+          await send(bench.broker, 'q', [textMessage('b')]);
+          await bench.afterwards.settled();
+        }
+        return await inner.removeHead(shard, rings, discard);
+      },
+    })),
+  );
+  await send(bench.broker, 'q', [textMessage('a')]);
+  await bench.afterwards.settled();
+  await expect(deleteQueue(bench.broker, 'q')).rejects.toMatchObject({ code: 'QUEUE_IN_USE' });
+  const { depth } = await describeQueue(bench.broker, 'q');
+  expect(depth).toBe(6);
+  isUsed = false;
+  await deleteQueue(bench.broker, 'q');
+  await expect(describeQueue(bench.broker, 'q')).rejects.toMatchObject({ code: 'NOT_FOUND' });
 });

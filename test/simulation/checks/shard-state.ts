@@ -1,0 +1,40 @@
+import type { Limits } from '../../../lib/model/limits.ts';
+import { readyCount, total } from '../../../lib/shard/draft.ts';
+import type { State } from '../../../lib/shard/state.ts';
+import { must } from './violation.ts';
+
+const STATE_BYTES_MAX = 8192;
+
+/** Every message that was sent is ready, in flight, or done in a way that is counted. */
+export function checkCounts(shard: string, state: State, standing: number): void {
+  const { counts, flights, next } = state;
+  const { sent, acknowledged, deadLettered, expired, purged, dropped } = counts;
+  const done = acknowledged + deadLettered + expired + purged + dropped;
+  const live = readyCount(state) + total(flights);
+  must(sent === live + done && sent === next - 1, 'what was sent is accounted for', shard, counts, live, next);
+  must(standing === live, 'what stands is ready or in flight', shard, standing, live);
+}
+
+export function checkBounds(shard: string, state: State, octets: number, limits: Limits): void {
+  const { consumers, flights, references } = state;
+  for (const consumer of consumers) {
+    const mine = total(flights.filter((flight) => flight.consumer === consumer.number));
+    must(mine <= consumer.prefetch, 'in flight never exceeds prefetch', shard, consumer, mine);
+  }
+  must(total(flights) <= limits.inFlightPerShard, 'a shard holds so many in flight and no more', shard);
+  must(octets <= STATE_BYTES_MAX, 'the state is bounded', shard, octets);
+  let run = 0;
+  references.forEach(({ level }, i) => {
+    run = i > 2 && level === references[i - 1]?.level ? run + 1 : 1;
+    must(i < 2 || run <= limits.referencesPerLevel, 'references of one level roll up', shard, run);
+  });
+}
+
+/** Some message is ready, and some consumer that is not of an earlier process has room for it. */
+export function canDeliver(state: State, limits: Limits, epoch: string): boolean {
+  if (readyCount(state) === 0 || total(state.flights) >= limits.inFlightPerShard) return false;
+  return state.consumers.some(({ connection, number, prefetch }) => {
+    if (connection === '' || !connection.startsWith(epoch)) return false;
+    return total(state.flights.filter((flight) => flight.consumer === number)) < prefetch;
+  });
+}
