@@ -2,6 +2,7 @@ import type { AckMode, Delivery } from '../model/message.ts';
 import type { PushOutcome } from '../shard/conclude.ts';
 import type { PlannedDelivery } from '../shard/deal.ts';
 import type { Context } from '../shard/draft.ts';
+import { isExpired } from '../shard/expiry.ts';
 import { leaseFrom } from '../shard/lease.ts';
 import type { PlannedMessage } from '../shard/take.ts';
 import { encodeToken, type Token } from '../shard/token.ts';
@@ -145,8 +146,10 @@ async function pushOne(
   turn: Turn,
   { consumer, messages }: PlannedDelivery,
 ): Promise<PushOutcome> {
-  const timeoutMs = Math.min(broker.limits.postMs, until - broker.clock.now());
-  if (timeoutMs <= 0) return 'unsent';
+  const now = broker.clock.now();
+  const timeoutMs = Math.min(broker.limits.postMs, until - now);
+  // This invocation may have stood still since the turn was decided.
+  if (timeoutMs <= 0 || messages.some(({ message }) => isExpired(message, now))) return 'unsent';
   const deliveries = messages.map((message) => deliveryOf(shard, stampOf(turn, consumer.ack), message));
   return broker.outlet.deliver(consumer.connection, consumer.subscription, deliveries, timeoutMs);
 }

@@ -56,6 +56,18 @@ export class ExpiringStore extends MemoryStore {
     for (const key of keys) if (mine?.has(key)) mine.set(key, expiresAt);
   }
 
+  /** How many items there are, and how large the heads are in all. */
+  async size(): Promise<{ readonly items: number; readonly headBytes: number }> {
+    let [items, headBytes] = [0, 0];
+    for (const [shard, mine] of this.#expiries) {
+      items += mine.size;
+      const head = await this.readHead(shard);
+      for (const { byteLength } of [head?.state ?? new Uint8Array(), ...(head?.inbox ?? [])]) headBytes += byteLength;
+    }
+    const dues = await this.due(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
+    return { items: items + dues.length, headBytes };
+  }
+
   holds(shard: string, key: string): boolean {
     return this.#expiries.get(shard)?.has(key) ?? false;
   }

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { checked } from './checks/violation.ts';
 import { type FaultKind, faultKinds } from './faults.ts';
 import { simulate } from './simulation.ts';
 import { workloadNamed, workloadOf, workloads } from './workloads/all.ts';
@@ -22,6 +23,8 @@ export type Summary = {
   /** How often each fault struck, by workload. */
   readonly faults: ReadonlyMap<string, ReadonlyMap<FaultKind, number>>;
   readonly totals: Readonly<Record<string, number>>;
+  /** How often each rule was held against what happened. */
+  readonly checks: Readonly<Record<string, number>>;
 };
 
 type Share = Range & { readonly nth: number; readonly of: number; readonly stopsAtFirst: boolean };
@@ -40,13 +43,17 @@ export async function playShare({ from, to, workload, nth, of, stopsAtFirst }: S
     leastSteps = Math.min(leastSteps, report.violation ? leastSteps : report.steps);
     const struck = faults.get(chosen.name) ?? new Map<FaultKind, number>();
     for (const [kind, count] of report.faults) struck.set(kind, (struck.get(kind) ?? 0) + count);
-    for (const [name, count] of Object.entries(report.totals)) totals[name] = (totals[name] ?? 0) + count;
+    addTo(totals, report.totals);
     if (!report.violation) continue;
     const { check, message } = report.violation;
     failures.push({ seed, workload: chosen.name, check, message });
     if (stopsAtFirst) break;
   }
-  return { seeds, steps, leastSteps, failures, faults, totals };
+  return { seeds, steps, leastSteps, failures, faults, totals, checks: Object.fromEntries(checked) };
+}
+
+function addTo(sums: Record<string, number>, counts: Readonly<Record<string, number>>): void {
+  for (const [name, count] of Object.entries(counts)) sums[name] = (sums[name] ?? 0) + count;
 }
 
 /** Plays a range on all cores. */
@@ -66,12 +73,14 @@ function inThread(share: Share): Promise<Summary> {
 function sum(summaries: readonly Summary[]): Summary {
   const faults = new Map(workloads.map(({ name }) => [name, new Map<FaultKind, number>()]));
   const totals: Record<string, number> = {};
+  const checks: Record<string, number> = {};
   for (const summary of summaries) {
     for (const [name, struck] of summary.faults) {
       const all = faults.get(name);
       for (const kind of faultKinds) all?.set(kind, (all.get(kind) ?? 0) + (struck.get(kind) ?? 0));
     }
-    for (const [name, count] of Object.entries(summary.totals)) totals[name] = (totals[name] ?? 0) + count;
+    addTo(totals, summary.totals);
+    addTo(checks, summary.checks);
   }
   return {
     seeds: summaries.reduce((all, { seeds }) => all + seeds, 0),
@@ -80,6 +89,7 @@ function sum(summaries: readonly Summary[]): Summary {
     failures: summaries.flatMap(({ failures }) => failures).sort((a, b) => a.seed - b.seed),
     faults,
     totals,
+    checks,
   };
 }
 

@@ -36,6 +36,12 @@ function printCoverage({ faults }: Summary): void {
   }
 }
 
+function printChecks({ checks }: Summary): void {
+  const often = Object.entries(checks).sort(([a], [b]) => a.localeCompare(b));
+  print('rules, and how often each was held against what happened:');
+  for (const [rule, count] of often) print(`  ${rule.padEnd(70)}${String(count).padStart(12)}`);
+}
+
 async function playAll(): Promise<boolean> {
   const started = performance.now();
   const from = Number(values.from);
@@ -43,6 +49,7 @@ async function playAll(): Promise<boolean> {
   const { seeds, steps, leastSteps, failures, totals } = summary;
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   printCoverage(summary);
+  printChecks(summary);
   print(`${seeds} seeds in ${seconds} s, ${Math.round(steps / seeds)} steps a seed, at least ${leastSteps}`);
   print(
     Object.entries(totals)

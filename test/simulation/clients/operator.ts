@@ -1,4 +1,5 @@
 import { deadLetterQueueOf } from '../../../lib/model/destination.ts';
+import { requests } from '../requests.ts';
 import type { Site } from '../site.ts';
 import type { World } from '../world.ts';
 
@@ -54,7 +55,7 @@ export class Operator {
     const { schedule, witness } = this.#world;
     const { queue } = this.#options;
     const { isOver } = witness.history.sent.emptying(queue);
-    this.#site.manage(verb, queue, isOver);
+    this.#site.request(verb, requests[verb](queue), { onReply: isOver, onFailure: isOver });
     schedule.after(PATIENCE_MS, isOver);
   }
 
@@ -63,10 +64,12 @@ export class Operator {
     const { history } = this.#world.witness;
     const { queue } = this.#options;
     const wanted = history.sent.unended().filter((sent) => sent.queue === queue);
-    this.#site.browse(queue, (alive) => {
-      this.#site.browse(deadLetterQueueOf(queue), (dead) => {
-        history.browsed(queue, wanted, new Set([...alive, ...dead]));
-      });
+    this.#look(queue, (alive) => {
+      this.#look(deadLetterQueueOf(queue), (dead) => history.browsed(queue, wanted, new Set([...alive, ...dead])));
     });
+  }
+
+  #look(queue: string, onReply: (bodies: readonly string[]) => void): void {
+    this.#site.request('browse', requests.browse(queue), { onReply });
   }
 }

@@ -1,4 +1,6 @@
+import type { Settlement } from '../../../lib/broker/settlement.ts';
 import type { Delivery } from '../../../lib/model/message.ts';
+import { requests } from '../requests.ts';
 import type { Site } from '../site.ts';
 import type { World } from '../world.ts';
 
@@ -46,10 +48,11 @@ export class Puller {
     const next = () => {
       if (round === this.#rounds) this.#pull();
     };
-    this.#site.pull(queue, { max, waitMs, visibilityMs }, (deliveries) => {
+    const onReply = (deliveries: readonly Delivery[]) => {
       for (const delivery of deliveries) this.#take(delivery, until);
       pace.rest(restMs, next);
-    });
+    };
+    this.#site.request('receive', requests.receive(queue, { max, waitMs, visibilityMs }), { onReply });
     schedule.after(PATIENCE_MS + waitMs, () => pace.rest(restMs, next));
   }
 
@@ -63,15 +66,16 @@ export class Puller {
     const settle = () => {
       if (verb === 'acknowledge') history.acknowledging(queue, delivery.messageId);
       else history.letGo(queue, delivery.messageId);
-      this.#site.settle(verb, [delivery.token], 0, (settlements) => witness.told(settlements));
+      this.#site.request(verb, requests[verb]([delivery.token]), { onReply: (told) => witness.told(told) });
     };
     schedule.after(prng.latency(visibilityMs / 3), () => {
       if (!prng.chance(extending)) return settle();
       history.letGo(queue, delivery.messageId);
-      this.#site.settle('extend', [delivery.token], visibilityMs, (settlements) => {
-        witness.told(settlements);
+      const onReply = (told: readonly Settlement[]) => {
+        witness.told(told);
         settle();
-      });
+      };
+      this.#site.request('extend', requests.extend([delivery.token], visibilityMs), { onReply });
     });
   }
 }

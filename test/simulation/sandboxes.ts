@@ -1,0 +1,70 @@
+import type { DispatchEvent } from '../../lib/handlers/events.ts';
+import { Host } from './host.ts';
+import type { Runtime } from './site.ts';
+import type { World } from './world.ts';
+
+/** As in the cloud: what is due later is left to the sweep. */
+const NEAR_MS = 60_000;
+const COLD_START = 0.05;
+
+/** The cloud: an invocation takes any idle sandbox, or a new one; two versions of the code run side by side. */
+export class Sandboxes implements Runtime {
+  readonly epoch = '';
+  readonly #world: World;
+  readonly #dispatch: (event: DispatchEvent) => void;
+  readonly #idle: Host[] = [];
+  #count = 0;
+  #isDeployed = false;
+
+  constructor(world: World, dispatch: (event: DispatchEvent) => void) {
+    this.#world = world;
+    this.#dispatch = dispatch;
+  }
+
+  take(): Host {
+    const { prng } = this.#world;
+    const idle = prng.chance(COLD_START) ? undefined : this.#idle.splice(prng.between(0, this.#idle.length - 1), 1)[0];
+    return idle ?? this.#start();
+  }
+
+  giveBack(host: Host): void {
+    if (!host.isDead && !(this.#isDeployed && host.options.isOldCode)) this.#idle.push(host);
+  }
+
+  deploy(): void {
+    this.#idle.length = 0;
+    this.#isDeployed = true;
+  }
+
+  #start(): Host {
+    /** By shard, when the invocation that this sandbox asked for wakes up. */
+    const waiting = new Map<string, number>();
+    const isCovered = (shard: string, at: number) => {
+      const until = waiting.get(shard) ?? 0;
+      return until > host.now && until <= at;
+    };
+    const host: Host = new Host(this.#world, `lambda-${++this.#count}`, {
+      epoch: this.epoch,
+      endsWithReply: true,
+      skewMs: this.#skew(),
+      isOldCode: this.#world.faults.strike('older code'),
+      dispatch: async (shard, nonce) => this.#dispatch({ shard, nonce }),
+      alarm: (shard, at) => {
+        if (at - host.now >= NEAR_MS || isCovered(shard, at)) return;
+        waiting.set(shard, at);
+        this.#dispatch({ shard, at });
+      },
+      onKilled: () => {},
+      onFrozen: () => {},
+    });
+    return host;
+  }
+
+  /** Clocks differ by less than what the lease allows for. */
+  #skew(): number {
+    const { prng, faults, limits } = this.#world;
+    if (!faults.strike('clock skewed')) return 0;
+    const most = Math.floor(limits.skewMs / 2) - 1;
+    return prng.between(-most, most);
+  }
+}
