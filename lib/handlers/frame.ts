@@ -1,8 +1,9 @@
 import middy from '@middy/core';
-import { readConnection } from '../broker/connections.ts';
+import { type Connection, readConnection } from '../broker/connections.ts';
+import { backOff } from '../broker/inbox.ts';
 import type { Broker } from '../broker/parts.ts';
 import { type Push, packFrames } from '../gateway/push.ts';
-import { asBrokerError } from '../model/errors.ts';
+import { asBrokerError, BrokerError } from '../model/errors.ts';
 import { readCommand } from '../stomp/command.ts';
 import type { Frame, StompVersion } from '../stomp/frame.ts';
 import { decodeFrames } from '../stomp/parser.ts';
@@ -62,24 +63,70 @@ async function answer(
   onDone: () => void,
 ): Promise<void> {
   const { limits } = broker;
-  const record = await readConnection(broker, connection);
-  const exchange = new Exchange(broker, connection, record ?? { version: '', subscriptions: [] });
-  const version = exchange.version;
-  const parsed = decodeFrames(octets, { limits, version: version ?? '1.2', role: 'server' });
-  const { steps, refusal } = readSteps(parsed.frames, version, limits);
+  const { replies, refused, version, isOver } = await carryOut(broker, connection, octets, onDone);
+  if (refused) {
+    const { error, receipt } = refused;
+    if (error.code === 'INTERNAL') broker.log('command failed', { connection }, error);
+    replies.push(errorFrame(error, receipt, version));
+  }
+  const isAnswered = await reply(broker, push, connection, packFrames(replies, limits.postBytes));
+  if (refused || isOver || !isAnswered) await push.close(connection);
+}
+
+type Outcome = {
+  readonly replies: Uint8Array[];
+  readonly refused: Refusal | undefined;
+  readonly version: StompVersion;
+  readonly isOver: boolean;
+};
+
+async function carryOut(broker: Broker, connection: string, octets: Buffer, onDone: () => void): Promise<Outcome> {
+  const { limits } = broker;
+  const record = await readRecord(broker, connection);
+  if (record instanceof BrokerError) {
+    const [frame] = decodeFrames(octets, { limits, version: '1.2', role: 'server' }).frames;
+    return { replies: [], refused: { error: record, receipt: frame?.headers.receipt }, version: '1.2', isOver: false };
+  }
+  const exchange = new Exchange(broker, connection, record);
+  const agreed = exchange.version;
+  const parsed = decodeFrames(octets, { limits, version: agreed ?? '1.2', role: 'server' });
+  const { steps, refusal } = readSteps(parsed.frames, agreed, limits);
   const unread: Refusal | undefined = parsed.error && {
     error: parsed.error,
     receipt: parsed.error.details.receipt as string | undefined,
   };
   const refused = (await exchange.run(steps, onDone)) ?? (exchange.isOver ? undefined : (refusal ?? unread));
-  const replies = [...exchange.replies];
-  if (refused) {
-    const { error, receipt } = refused;
-    if (error.code === 'INTERNAL') broker.log('command failed', { connection }, error);
-    replies.push(errorFrame(error, receipt, exchange.version ?? '1.2'));
+  return { replies: [...exchange.replies], refused, version: exchange.version ?? '1.2', isOver: exchange.isOver };
+}
+
+/** A failure is the client's to know, as any other: nobody else would tell it in STOMP. */
+async function readRecord(broker: Broker, connection: string): Promise<Connection | BrokerError> {
+  try {
+    return (await readConnection(broker, connection)) ?? { version: '', subscriptions: [] };
+  } catch (cause) {
+    const error = asBrokerError(cause);
+    broker.log('connection record unread', { connection }, error);
+    return error;
   }
-  for (const post of packFrames(replies, limits.postBytes)) await push.post(connection, post, limits.postMs);
-  if (refused || exchange.isOver) await push.close(connection);
+}
+
+/**
+ * Posts replies, and goes on trying while posts are throttled, for `retryMs`. One that may have arrived is not
+ * repeated: no client expects a second CONNECTED.
+ * @returns false if one may be lost: only the end of its connection tells a client that waits for it
+ */
+async function reply(broker: Broker, push: Push, connection: string, posts: readonly Uint8Array[]): Promise<boolean> {
+  const { clock, limits } = broker;
+  const giveUpAt = clock.now() + limits.retryMs;
+  for (const post of posts) {
+    let outcome = await push.post(connection, post, limits.postMs);
+    for (let tries = 0; outcome === 'refused' && clock.now() < giveUpAt; tries++) {
+      await backOff(broker, tries);
+      outcome = await push.post(connection, post, limits.postMs);
+    }
+    if (outcome !== 'sent') return false;
+  }
+  return true;
 }
 
 /** Reads frames as commands, up to the first that is none. */
