@@ -251,6 +251,16 @@ describe('a consumer', () => {
     expect(third && textOf(third)).toBe('c');
   });
 
+  it('gets messages in the order in which their sends were confirmed', async () => {
+    const queue = freshQueue();
+    const consumer = await RawStomp.connect(broker.rawUrl);
+    await consumer.confirm(subscribeFrame(queue, 'ack:client-individual\nprefetch-count:100'), 'sub');
+    const bodies = Array.from({ length: 60 }, (_, i) => String(i));
+    const arrived = take(consumer, bodies.length);
+    await sessionWith(queue, bodies);
+    expect((await arrived).map(textOf)).toEqual(bodies);
+  });
+
   it('shares a queue with others fairly, each message going to one of them', async () => {
     const queue = freshQueue();
     const consumers = await Promise.all(Array.from({ length: 4 }, () => connect(broker.webSocketUrl)));
