@@ -118,7 +118,7 @@ async function openTcp(url: string): Promise<Transport> {
 }
 
 async function openWebSocket(url: string): Promise<Transport> {
-  const socket = new WebSocket(url, ['v12.stomp', 'v11.stomp', 'v10.stomp']);
+  const socket = new WebSocket(url);
   await once(socket, 'open');
   socket.on('error', () => {});
   return {

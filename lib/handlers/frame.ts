@@ -1,8 +1,7 @@
 import middy from '@middy/core';
 import { type Connection, readConnection } from '../broker/connections.ts';
-import { backOff } from '../broker/inbox.ts';
 import type { Broker } from '../broker/parts.ts';
-import { type Push, packFrames } from '../gateway/push.ts';
+import type { Push } from '../gateway/push.ts';
 import { asBrokerError, BrokerError } from '../model/errors.ts';
 import { readCommand } from '../stomp/command.ts';
 import type { Frame, StompVersion } from '../stomp/frame.ts';
@@ -12,6 +11,7 @@ import type { SocketEvent } from './events.ts';
 import { Exchange, type Refusal, type Step } from './exchange.ts';
 import { endAfterwards } from './middleware.ts';
 import type { Bench } from './parts.ts';
+import { postReplies } from './replies.ts';
 
 /** One message may ask for more writes than a shard's inbox takes before its next turn. */
 const WRITES_PER_TURN = 16;
@@ -47,29 +47,33 @@ async function takeMessage(bench: Bench, connection: string, octets: Buffer): Pr
   const onDone = () => {
     if (++writes % WRITES_PER_TURN === 0) takeTurns();
   };
-  try {
-    await answer(broker, bench.push, connection, octets, onDone);
-  } finally {
+  const letGo = () => {
     isAnswered = true;
     takeTurns();
+  };
+  try {
+    await answer(broker, bench.push, connection, octets, onDone, letGo);
+  } finally {
+    letGo();
   }
 }
 
+/** @param onHeldUp called when replies are throttled: nobody else waits for them */
 async function answer(
   broker: Broker,
   push: Push,
   connection: string,
   octets: Buffer,
   onDone: () => void,
+  onHeldUp: () => void,
 ): Promise<void> {
-  const { limits } = broker;
   const { replies, refused, version, isOver } = await carryOut(broker, connection, octets, onDone);
   if (refused) {
     const { error, receipt } = refused;
     if (error.code === 'INTERNAL') broker.log('command failed', { connection }, error);
     replies.push(errorFrame(error, receipt, version));
   }
-  const isAnswered = await reply(broker, push, connection, packFrames(replies, limits.postBytes));
+  const isAnswered = await postReplies({ broker, push, connection, replies, onHeldUp });
   if (refused || isOver || !isAnswered) await push.close(connection);
 }
 
@@ -108,25 +112,6 @@ async function readRecord(broker: Broker, connection: string): Promise<Connectio
     broker.log('connection record unread', { connection }, error);
     return error;
   }
-}
-
-/**
- * Posts replies, and goes on trying while posts are throttled, for `retryMs`. One that may have arrived is not
- * repeated: no client expects a second CONNECTED.
- * @returns false if one may be lost: only the end of its connection tells a client that waits for it
- */
-async function reply(broker: Broker, push: Push, connection: string, posts: readonly Uint8Array[]): Promise<boolean> {
-  const { clock, limits } = broker;
-  const giveUpAt = clock.now() + limits.retryMs;
-  for (const post of posts) {
-    let outcome = await push.post(connection, post, limits.postMs);
-    for (let tries = 0; outcome === 'refused' && clock.now() < giveUpAt; tries++) {
-      await backOff(broker, tries);
-      outcome = await push.post(connection, post, limits.postMs);
-    }
-    if (outcome !== 'sent') return false;
-  }
-  return true;
 }
 
 /** Reads frames as commands, up to the first that is none. */

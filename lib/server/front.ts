@@ -40,9 +40,6 @@ export type FrontParts = {
   readonly onFailure: (error: BrokerError) => void;
 };
 
-/** How many octets of bodies are kept in memory. */
-export const CACHE_BYTES = 64 * 1024 * 1024;
-
 export function doorsOf({ allowedOrigins = [] }: BrokerOptions) {
   return { allowedOrigins, loopbackOnly: true };
 }

@@ -2,13 +2,15 @@ import { LocalSockets } from '../gateway/sockets.ts';
 import type { DispatchEvent } from '../handlers/events.ts';
 import { setUp, systemClock, systemRandom } from '../handlers/parts.ts';
 import { Alarms } from './alarms.ts';
-import { CACHE_BYTES, doorsOf, type Front, type FrontParts } from './front.ts';
+import { doorsOf, type Front, type FrontParts } from './front.ts';
 import { functionsOf } from './functions.ts';
 import { Listener } from './listener.ts';
 import { withLocalSessions } from './local-sessions.ts';
 import { connectionsOf } from './management.ts';
 import { tcpServer } from './tcp.ts';
 import { webSocketUpgrade } from './websocket.ts';
+
+const CACHE_BYTES = 64 * 1024 * 1024;
 
 /** Sockets that keep order, and handlers that share one memory and go on after their replies. */
 export function orderedFront({ options, store, limits, epoch, onFailure }: FrontParts): Front {

@@ -3,12 +3,15 @@ import { Afterwards } from '../../handlers/afterwards.ts';
 import type { DispatchEvent } from '../../handlers/events.ts';
 import { setUp, systemClock, systemRandom } from '../../handlers/parts.ts';
 import { Alarms } from '../alarms.ts';
-import { CACHE_BYTES, doorsOf, type Front, type FrontParts } from '../front.ts';
+import { doorsOf, type Front, type FrontParts } from '../front.ts';
 import { type Functions, functionsOf } from '../functions.ts';
 import { chanceOf } from './chance.ts';
 import { Environments } from './environments.ts';
 import { Gateway } from './gateway.ts';
 import { rulesOf } from './rules.ts';
+
+/** Each environment has a cache of its own. */
+const CACHE_BYTES = 4 * 1024 * 1024;
 
 /** The cloud in one process: a model of API Gateway before handlers that run as Lambda runs them. */
 export function strictFront({ options, store, limits, onFailure }: FrontParts): Front {

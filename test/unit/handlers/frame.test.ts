@@ -55,6 +55,32 @@ it('ends the connection when a reply stays throttled, for its client waits for i
   expect(seen).toMatchObject({ isClosed: true });
 });
 
+it('lets a consumer have its message while the reply to the producer is held up', async () => {
+  const held = Promise.withResolvers<PostOutcome>();
+  const arrived = Promise.withResolvers<string>();
+  const frames: string[] = [];
+  const post = async (connection: string, octets: Uint8Array): Promise<PostOutcome> => {
+    const frame = Buffer.from(octets).toString();
+    if (connection === 'consumer' && frame.startsWith('MESSAGE')) arrived.resolve(frame);
+    frames.push(frame);
+    if (!frame.startsWith('RECEIPT')) return 'sent';
+    return frames.filter((other) => other === frame).length === 1 ? 'refused' : held.promise;
+  };
+  const bench = benchOn(new MemoryStore(), { push: { post, close: async () => {}, isOpen: async () => true } });
+  const take = async (connectionId: string, body: string) => {
+    await frameHandler(bench)({ requestContext: { connectionId }, body }, context);
+  };
+  for (const connectionId of ['consumer', 'producer']) {
+    await connectHandler(bench)({ requestContext: { connectionId } }, context);
+    await take(connectionId, connectFrame);
+  }
+  await take('consumer', 'SUBSCRIBE\nid:s\ndestination:q\nack:client-individual\n\n\0');
+  const taken = take('producer', sendFrame);
+  expect(await arrived.promise).toContain('body');
+  held.resolve('sent');
+  await taken;
+});
+
 it('ends the connection when nobody knows whether a reply arrived, and does not repeat it', async () => {
   const { take, seen } = await openOn(new MemoryStore(), ['sent', 'unknown']);
   await take(connectFrame);
