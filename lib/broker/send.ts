@@ -1,9 +1,9 @@
-import { BrokerError } from '../model/errors.ts';
 import { expiryOf, isPersistent, type OutgoingMessage } from '../model/message.ts';
 import type { Run } from '../shard/entry.ts';
 import { blobOf, intoBatches } from './batches.ts';
 import { append, type Identified } from './inbox.ts';
 import { leadLater } from './lead.ts';
+import { checkSize } from './message-size.ts';
 import type { Broker } from './parts.ts';
 import { recordQueue } from './queues.ts';
 import { shardOf } from './shards.ts';
@@ -14,7 +14,7 @@ import { shardOf } from './shards.ts';
  * @throws BrokerError BODY_TOO_LARGE, before anything is written; OVERLOADED
  */
 export async function send(broker: Broker, queue: string, messages: readonly OutgoingMessage[]): Promise<string[]> {
-  for (const message of messages) checkSize(broker, message);
+  for (const message of messages) checkSize(message, broker.limits);
   const now = broker.clock.now();
   const batches = intoBatches(broker, messages);
   const blobs = batches.map((batch) => blobOf(broker, shardOf(queue), batch, now));
@@ -25,15 +25,6 @@ export async function send(broker: Broker, queue: string, messages: readonly Out
   if (!head.state) await recordQueue(broker, queue);
   leadLater(broker, mastership);
   return batches.flatMap(({ key, part }) => part.map((_, i) => `${key}-${i}`));
-}
-
-function checkSize({ limits }: Broker, { body }: OutgoingMessage): void {
-  if (body.byteLength <= limits.bodyBytes) return;
-  throw new BrokerError(
-    'BODY_TOO_LARGE',
-    `The body has ${body.byteLength} octets; a message may have ${limits.bodyBytes}.`,
-    { details: { bodyBytes: body.byteLength, bodyBytesMax: limits.bodyBytes } },
-  );
 }
 
 function runsOf(messages: readonly OutgoingMessage[]): Run[] {

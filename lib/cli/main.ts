@@ -10,6 +10,7 @@ import { addReceive } from './receive.ts';
 import { addSend } from './send.ts';
 
 const PORT_MAX = 65_535;
+const SEED_MAX = 2 ** 31;
 
 /** The broker is loaded by the command that runs it: the others start without it. */
 function addServe(program: Command): void {
@@ -27,6 +28,8 @@ function addServe(program: Command): void {
     .addOption(new Option('--store <kind>', 'what keeps the messages').choices(['lmdb', 'dynamodb']).default('lmdb'))
     .option('--table-prefix <prefix>', 'what the names of the DynamoDB tables begin with')
     .option('--endpoint <url>', 'another address of DynamoDB')
+    .option('--strict', 'enforce what API Gateway and Lambda enforce: WebSocket alone, its sizes, no order', false)
+    .option('--strict-seed <n>', 'decides what --strict shuffles, throttles and loses', wholeNumber(0, SEED_MAX), 1)
     .option('--allow-origin <origin...>', 'origins of pages that may connect, besides those on loopback', [])
     .action(async (options: ServeOptions) => {
       // Half of a start is compiling, which the next start finds done.

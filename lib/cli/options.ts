@@ -20,6 +20,10 @@ export type ServeOptions = {
   readonly tablePrefix?: string;
   /** Another address of DynamoDB, e.g. of DynamoDB Local. */
   readonly endpoint?: string;
+  /** True to enforce what API Gateway and Lambda enforce. */
+  readonly strict: boolean;
+  /** Decides what is shuffled, throttled and lost then. */
+  readonly strictSeed: number;
   /** Origins of pages that may connect, besides those on loopback. */
   readonly allowOrigin: readonly string[];
 };

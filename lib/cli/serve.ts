@@ -29,6 +29,7 @@ function brokerOptions(options: ServeOptions): BrokerOptions {
     data: options.data,
     memory: options.memory,
     allowedOrigins: options.allowOrigin,
+    ...(options.strict ? { strict: { seed: options.strictSeed } } : {}),
     ...(options.store === 'dynamodb' ? { dynamodb: dynamoOptions(options) } : {}),
     onStandby: () => print(`CirrusMQ waits as the standby: another process is the master of ${where}.`),
     onReady: (urls) => print(greeting(urls, where)),
@@ -54,7 +55,7 @@ function greeting({ url, webSocketUrl, stompUrl }: BrokerUrls, where: string): s
   return `CirrusMQ is ready; messages are kept in ${where}.
   REST              ${url}
   STOMP, WebSocket  ${webSocketUrl}
-  STOMP, TCP        ${stompUrl}
+  STOMP, TCP        ${stompUrl || 'none'}
 Try:
   curl -H 'content-type: text/plain' -d 'hello' ${url}/v1/queues/orders/messages
   curl -X POST ${url}/v1/queues/orders/receive`;

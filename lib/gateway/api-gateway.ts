@@ -5,7 +5,7 @@ import {
   GetConnectionCommand,
   PostToConnectionCommand,
 } from '@aws-sdk/client-apigatewaymanagementapi';
-import type { PostOutcome, Push } from './push.ts';
+import { outcomeOfStatus, type PostOutcome, type Push } from './push.ts';
 
 /**
  * Pushes through the `@connections` API. The SDK does not repeat a post: a repeat of one whose outcome is unknown
@@ -44,10 +44,6 @@ export function apiGatewayPush(config: ApiGatewayManagementApiClientConfig): Pus
   };
 }
 
-/** By status, since not every endpoint names its exceptions. */
 function outcomeOf(error: unknown): PostOutcome {
-  const status = (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
-  if (status === 410) return 'gone';
-  if (status === 429) return 'refused';
-  return 'unknown';
+  return outcomeOfStatus((error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode);
 }

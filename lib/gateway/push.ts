@@ -10,6 +10,20 @@ export type Push = {
   readonly isOpen: (connection: string) => Promise<boolean>;
 };
 
+/** What became of a post, by the status of the `@connections` API: not every endpoint names its exceptions. */
+export function outcomeOfStatus(status: number | undefined): PostOutcome {
+  switch (status) {
+    case 200:
+      return 'sent';
+    case 410:
+      return 'gone';
+    case 429:
+      return 'refused';
+    default:
+      return 'unknown';
+  }
+}
+
 /** Packs frames for one connection into posts of at most `postBytes`; a larger frame goes by itself. */
 export function packFrames(frames: readonly Uint8Array[], postBytes: number): Uint8Array[] {
   const posts: Uint8Array[][] = [];

@@ -11,7 +11,7 @@ import { acknowledge, reject, settleMessage } from '../broker/settlement.ts';
 import { subscribe, unsubscribe } from '../broker/subscribe.ts';
 import { asBrokerError, BrokerError } from '../model/errors.ts';
 import { version } from '../model/version.ts';
-import type { Command } from '../stomp/command.ts';
+import { alreadyConnected, type Command } from '../stomp/command.ts';
 import type { StompVersion } from '../stomp/frame.ts';
 import { connectedFrame, receiptFrame } from '../stomp/replies.ts';
 import { addressOf } from './outlet.ts';
@@ -137,7 +137,7 @@ export class Exchange {
   }
 
   async #connect(version: StompVersion): Promise<void> {
-    await this.#change((record) => ({ ...record, version }));
+    await this.#change((record) => withVersion(record, version));
     this.replies.push(connectedFrame(version, this.#connection, serverName, this.#broker.limits));
   }
 
@@ -180,6 +180,15 @@ export class Exchange {
       ),
     );
   }
+}
+
+/**
+ * Another message may have opened the session since this one was read.
+ * @throws BrokerError ALREADY_CONNECTED
+ */
+function withVersion(record: Connection, version: StompVersion): Connection {
+  if (record.version !== '') throw alreadyConnected();
+  return { ...record, version };
 }
 
 /** @throws BrokerError DUPLICATE_SUBSCRIPTION; LIMIT_EXCEEDED */

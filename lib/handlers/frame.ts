@@ -1,8 +1,8 @@
 import middy from '@middy/core';
-import { readConnection } from '../broker/connections.ts';
+import { type Connection, readConnection } from '../broker/connections.ts';
 import type { Broker } from '../broker/parts.ts';
-import { type Push, packFrames } from '../gateway/push.ts';
-import { asBrokerError } from '../model/errors.ts';
+import type { Push } from '../gateway/push.ts';
+import { asBrokerError, BrokerError } from '../model/errors.ts';
 import { readCommand } from '../stomp/command.ts';
 import type { Frame, StompVersion } from '../stomp/frame.ts';
 import { decodeFrames } from '../stomp/parser.ts';
@@ -11,6 +11,7 @@ import type { SocketEvent } from './events.ts';
 import { Exchange, type Refusal, type Step } from './exchange.ts';
 import { endAfterwards } from './middleware.ts';
 import type { Bench } from './parts.ts';
+import { postReplies } from './replies.ts';
 
 /** One message may ask for more writes than a shard's inbox takes before its next turn. */
 const WRITES_PER_TURN = 16;
@@ -46,40 +47,71 @@ async function takeMessage(bench: Bench, connection: string, octets: Buffer): Pr
   const onDone = () => {
     if (++writes % WRITES_PER_TURN === 0) takeTurns();
   };
-  try {
-    await answer(broker, bench.push, connection, octets, onDone);
-  } finally {
+  const letGo = () => {
     isAnswered = true;
     takeTurns();
+  };
+  try {
+    await answer(broker, bench.push, connection, octets, onDone, letGo);
+  } finally {
+    letGo();
   }
 }
 
+/** @param onHeldUp called when replies are throttled: nobody else waits for them */
 async function answer(
   broker: Broker,
   push: Push,
   connection: string,
   octets: Buffer,
   onDone: () => void,
+  onHeldUp: () => void,
 ): Promise<void> {
+  const { replies, refused, version, isOver } = await carryOut(broker, connection, octets, onDone);
+  if (refused) {
+    const { error, receipt } = refused;
+    if (error.code === 'INTERNAL') broker.log('command failed', { connection }, error);
+    replies.push(errorFrame(error, receipt, version));
+  }
+  const isAnswered = await postReplies({ broker, push, connection, replies, onHeldUp });
+  if (refused || isOver || !isAnswered) await push.close(connection);
+}
+
+type Outcome = {
+  readonly replies: Uint8Array[];
+  readonly refused: Refusal | undefined;
+  readonly version: StompVersion;
+  readonly isOver: boolean;
+};
+
+async function carryOut(broker: Broker, connection: string, octets: Buffer, onDone: () => void): Promise<Outcome> {
   const { limits } = broker;
-  const record = await readConnection(broker, connection);
-  const exchange = new Exchange(broker, connection, record ?? { version: '', subscriptions: [] });
-  const version = exchange.version;
-  const parsed = decodeFrames(octets, { limits, version: version ?? '1.2', role: 'server' });
-  const { steps, refusal } = readSteps(parsed.frames, version, limits);
+  const record = await readRecord(broker, connection);
+  if (record instanceof BrokerError) {
+    const [frame] = decodeFrames(octets, { limits, version: '1.2', role: 'server' }).frames;
+    return { replies: [], refused: { error: record, receipt: frame?.headers.receipt }, version: '1.2', isOver: false };
+  }
+  const exchange = new Exchange(broker, connection, record);
+  const agreed = exchange.version;
+  const parsed = decodeFrames(octets, { limits, version: agreed ?? '1.2', role: 'server' });
+  const { steps, refusal } = readSteps(parsed.frames, agreed, limits);
   const unread: Refusal | undefined = parsed.error && {
     error: parsed.error,
     receipt: parsed.error.details.receipt as string | undefined,
   };
   const refused = (await exchange.run(steps, onDone)) ?? (exchange.isOver ? undefined : (refusal ?? unread));
-  const replies = [...exchange.replies];
-  if (refused) {
-    const { error, receipt } = refused;
-    if (error.code === 'INTERNAL') broker.log('command failed', { connection }, error);
-    replies.push(errorFrame(error, receipt, exchange.version ?? '1.2'));
+  return { replies: [...exchange.replies], refused, version: exchange.version ?? '1.2', isOver: exchange.isOver };
+}
+
+/** A failure is the client's to know, as any other: nobody else would tell it in STOMP. */
+async function readRecord(broker: Broker, connection: string): Promise<Connection | BrokerError> {
+  try {
+    return (await readConnection(broker, connection)) ?? { version: '', subscriptions: [] };
+  } catch (cause) {
+    const error = asBrokerError(cause);
+    broker.log('connection record unread', { connection }, error);
+    return error;
   }
-  for (const post of packFrames(replies, limits.postBytes)) await push.post(connection, post, limits.postMs);
-  if (refused || exchange.isOver) await push.close(connection);
 }
 
 /** Reads frames as commands, up to the first that is none. */

@@ -8,6 +8,8 @@ const DAY_MS = 24 * 60 * MINUTE_MS;
 export type Limits = {
   /** The largest body of one message. */
   readonly bodyBytes: number;
+  /** The most that a message may take of a MESSAGE frame: its body, and its headers without those of the broker. */
+  readonly deliveryBytes: number;
   /** The largest frame that a client may send, command and headers included. */
   readonly frameBytes: number;
   /** The most headers in one frame. */
@@ -104,6 +106,7 @@ const shared = {
 export const localLimits: Limits = {
   ...shared,
   bodyBytes: 4 * MiB,
+  deliveryBytes: 6 * MiB,
   frameBytes: 4 * MiB + 64 * KiB,
   batchCount: 1000,
   batchBytes: 8 * MiB,
@@ -121,12 +124,13 @@ export const localLimits: Limits = {
 };
 
 /**
- * Heads and bodies in DynamoDB, frames through API Gateway: 400 KB an item, 128 KB a WebSocket message.
- * A body over REST may be larger than what fits a post; it can then be pulled, but is refused on STOMP.
+ * Heads and bodies in DynamoDB, frames through API Gateway: 400 KB an item, 128 KB a WebSocket message. A message fits
+ * one with 2 KB for the broker's headers, by whichever door it came: what is taken can be delivered.
  */
 export const cloudLimits: Limits = {
   ...shared,
-  bodyBytes: 256 * KiB,
+  bodyBytes: 126 * KiB,
+  deliveryBytes: 126 * KiB,
   frameBytes: 128 * KiB,
   batchCount: 100,
   batchBytes: 320 * KiB,
@@ -144,6 +148,8 @@ export const cloudLimits: Limits = {
 /** The local server on DynamoDB tables: what an item holds bounds the bodies, its own sockets carry any octet. */
 export const localOnDynamoLimits: Limits = {
   ...cloudLimits,
+  bodyBytes: 256 * KiB,
+  deliveryBytes: 320 * KiB,
   frameBytes: 320 * KiB,
   heartBeatSendMs: localLimits.heartBeatSendMs,
   heartBeatReceiveMs: localLimits.heartBeatReceiveMs,

@@ -1,3 +1,4 @@
+import { checkSize } from '../broker/message-size.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { Limits } from '../model/limits.ts';
 import type { OutgoingMessage } from '../model/message.ts';
@@ -27,16 +28,9 @@ export function outgoingOf(message: SentMessage, limits: Limits, now: number): O
   checkHeaders(headers, limits);
   const isText = message.contentEncoding === undefined;
   const body = isText ? Buffer.from(message.body) : decodeBase64(message.body);
-  checkBody(body, limits);
-  return { body, text: isText, headers };
-}
-
-/** @throws BrokerError BODY_TOO_LARGE */
-export function checkBody(body: Uint8Array, { bodyBytes }: Limits): void {
-  if (body.byteLength <= bodyBytes) return;
-  const message = `The body has ${body.byteLength} octets; a message may have ${bodyBytes}.`;
-  const details = { bodyBytes: body.byteLength, bodyBytesMax: bodyBytes };
-  throw new BrokerError('BODY_TOO_LARGE', message, { details });
+  const outgoing = { body, text: isText, headers };
+  checkSize(outgoing, limits);
+  return outgoing;
 }
 
 function headersOf(message: SentMessage, now: number): Record<string, string> {

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { HonoRequest } from 'hono';
 import * as z from 'zod/mini';
+import { checkSize } from '../broker/message-size.ts';
 import type { Broker } from '../broker/parts.ts';
 import { send } from '../broker/send.ts';
 import { BrokerError } from '../model/errors.ts';
@@ -8,7 +9,7 @@ import type { OutgoingMessage } from '../model/message.ts';
 import { check } from './check.ts';
 import { failureOf } from './failures.ts';
 import { type SentMessage, sentBatchOf, sentMessage } from './message-schema.ts';
-import { checkBody, outgoingOf } from './outgoing.ts';
+import { outgoingOf } from './outgoing.ts';
 import { mediaTypeOf, readBytes, readJson, unsupportedType } from './request-body.ts';
 import { failure, replyOf } from './results.ts';
 import type { Call, Reply, Route } from './route.ts';
@@ -60,14 +61,15 @@ async function readRaw({ limits }: Broker, request: HonoRequest): Promise<Outgoi
     throw unsupportedType(type, 'application/json, text/plain or application/octet-stream');
   }
   const body = await readBytes(request, limits.bodyBytes);
-  checkBody(body, limits);
+  const message = { body, text: isText, headers: {} };
+  checkSize(message, limits);
   if (isText && !isUtf8(body)) {
     throw new BrokerError(
       'INVALID_REQUEST',
       'The text is not valid UTF-8; other octets go as application/octet-stream.',
     );
   }
-  return { body, text: isText, headers: {} };
+  return message;
 }
 
 async function sendOne(broker: Broker, queue: string, message: OutgoingMessage): Promise<Reply> {

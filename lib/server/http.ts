@@ -1,13 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
-import type { LocalSockets } from '../gateway/sockets.ts';
 import type { Afterwards } from '../handlers/afterwards.ts';
 import { BrokerError } from '../model/errors.ts';
 import { errorResponse } from '../rest/failures.ts';
+import type { Functions } from './functions.ts';
 import { eventOfRequest, writeResult } from './http-event.ts';
-import { answerManagement, isManagement } from './management.ts';
-
-export type RestHandler = (event: APIGatewayProxyEventV2) => Promise<APIGatewayProxyStructuredResultV2>;
+import { answerManagement, type Connections, isManagement } from './management.ts';
 
 /**
  * Serves REST and the `@connections` API.
@@ -15,14 +12,14 @@ export type RestHandler = (event: APIGatewayProxyEventV2) => Promise<APIGatewayP
  * @param underWay knows the requests that are not answered yet
  */
 export function httpServer(
-  rest: RestHandler,
-  sockets: LocalSockets,
+  rest: Functions['rest'],
+  connections: Connections,
   bodyBytes: number,
   underWay: Pick<Afterwards, 'defer'>,
 ): Server {
   const server = createServer((request, response) => {
     if (!server.listening) response.setHeader('connection', 'close');
-    underWay.defer(() => answer(request, response, rest, sockets, bodyBytes).catch(() => void response.destroy()));
+    underWay.defer(() => answer(request, response, rest, connections, bodyBytes).catch(() => void response.destroy()));
   });
   return server;
 }
@@ -30,8 +27,8 @@ export function httpServer(
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  rest: RestHandler,
-  sockets: LocalSockets,
+  rest: Functions['rest'],
+  connections: Connections,
   bodyBytes: number,
 ): Promise<void> {
   const body = await readBody(request, bodyBytes);
@@ -42,7 +39,7 @@ async function answer(
     response.end(JSON.stringify(json));
     return;
   }
-  if (isManagement(request)) return await answerManagement(request, response, body, sockets);
+  if (isManagement(request)) return await answerManagement(request, response, body, connections);
   writeResult(response, await rest(eventOfRequest(request, body)));
 }
 

@@ -1,8 +1,30 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { LocalSockets } from '../gateway/sockets.ts';
+import type { Push } from '../gateway/push.ts';
+
+/** The connections that the management API speaks of. */
+export type Connections = Pick<Push, 'isOpen' | 'close'> & {
+  /** @returns the HTTP status that says what became of the post */
+  readonly post: (connection: string, octets: Uint8Array) => Promise<number>;
+};
 
 const path = /^\/@connections\/([^/?]+)$/;
 const POST_TIMEOUT_MS = 3000;
+
+const exceptions: Readonly<Record<number, string>> = {
+  400: 'BadRequestException',
+  410: 'GoneException',
+  413: 'PayloadTooLargeException',
+  429: 'LimitExceededException',
+};
+
+/** The connections of a push that goes by outcomes. */
+export function connectionsOf(push: Push): Connections {
+  return {
+    isOpen: push.isOpen,
+    close: push.close,
+    post: async (connection, octets) => ((await push.post(connection, octets, POST_TIMEOUT_MS)) === 'gone' ? 410 : 200),
+  };
+}
 
 export function isManagement(request: IncomingMessage): boolean {
   return request.url?.startsWith('/@connections/') ?? false;
@@ -16,20 +38,20 @@ export async function answerManagement(
   request: IncomingMessage,
   response: ServerResponse,
   body: Buffer,
-  sockets: LocalSockets,
+  connections: Connections,
 ): Promise<void> {
   const connection = connectionIn(request.url ?? '');
   if (request.headers.origin !== undefined) return reply(response, 403, 'ForbiddenException');
-  if (!(await sockets.isOpen(connection))) return reply(response, 410, 'GoneException');
+  if (!(await connections.isOpen(connection))) return reply(response, 410, 'GoneException');
   switch (request.method) {
     case 'POST': {
-      const outcome = await sockets.post(connection, body, POST_TIMEOUT_MS);
-      return outcome === 'gone' ? reply(response, 410, 'GoneException') : reply(response, 200);
+      const status = await connections.post(connection, body);
+      return reply(response, status, exceptions[status]);
     }
     case 'GET':
       return reply(response, 200);
     case 'DELETE':
-      await sockets.close(connection);
+      await connections.close(connection);
       return reply(response, 204);
     default:
       return reply(response, 405, 'MethodNotAllowedException');

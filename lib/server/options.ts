@@ -1,5 +1,6 @@
 import type { BrokerError } from '../model/errors.ts';
 import type { Limits } from '../model/limits.ts';
+import type { StrictOptions } from './strict/rules.ts';
 
 export type BrokerOptions = {
   /** WebSocket and REST; 0 takes a free one. Default 61614. */
@@ -12,6 +13,11 @@ export type BrokerOptions = {
   readonly memory?: boolean;
   /** Keeps messages in DynamoDB tables of this prefix; they are created if they are not there. */
   readonly dynamodb?: { readonly tablePrefix: string; readonly endpoint?: string };
+  /**
+   * Enforces what API Gateway and Lambda enforce in the cloud: WebSocket alone, its sizes and times, no order between
+   * the messages of one connection. For tests of clients, and of the broker.
+   */
+  readonly strict?: true | StrictOptions;
   /** Bounds that are to be other than the profile's. */
   readonly limits?: Partial<Limits>;
   /** Origins of pages that may connect, besides those on loopback. */
@@ -31,7 +37,7 @@ export type BrokerUrls = {
   readonly url: string;
   /** STOMP over WebSocket. */
   readonly webSocketUrl: string;
-  /** Plain STOMP over TCP. */
+  /** Plain STOMP over TCP; empty where there is none. */
   readonly stompUrl: string;
 };
 

@@ -1,5 +1,6 @@
 import { systemRandom } from '../handlers/parts.ts';
 import { asBrokerError, BrokerError } from '../model/errors.ts';
+import { cloudLimits } from '../model/limits.ts';
 import { Mastership } from './mastership.ts';
 import type { BrokerOptions, BrokerUrls, RunningBroker } from './options.ts';
 import { type Running, run } from './run.ts';
@@ -13,7 +14,8 @@ import { prepareStore, type StoreChoice, type StorePlace } from './stores.ts';
  */
 export async function startBroker(options: BrokerOptions = {}): Promise<RunningBroker> {
   const prepared = await prepareStore(choiceOf(options));
-  const place = { ...prepared, limits: { ...prepared.limits, ...options.limits } };
+  const profile = options.strict ? cloudLimits : prepared.limits;
+  const place = { ...prepared, limits: { ...profile, ...options.limits } };
   const lifetime = new Lifetime(options, place);
   const first = await lifetime.begin();
   return { ...first, close: () => lifetime.close() };

@@ -24,11 +24,11 @@ export function webSocketUpgrade(
   };
 }
 
-/** Refuses an upgrade: nobody else listens to its socket any more. */
-export function refuseUpgrade(socket: Duplex): void {
+/** Refuses an upgrade with a status, e.g. `403 Forbidden`: nobody else listens to its socket any more. */
+export function refuseUpgrade(socket: Duplex, status: string): void {
   socket.on('error', () => socket.destroy());
   socket.once('finish', () => socket.destroy());
-  socket.end('HTTP/1.1 403 Forbidden\r\nconnection: close\r\n\r\n');
+  socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\n\r\n`);
 }
 
 function take(listener: Listener, webSocket: WebSocket): void {

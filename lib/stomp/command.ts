@@ -34,12 +34,13 @@ export type Command =
  */
 export function readCommand(frame: Frame, version: StompVersion | undefined, limits: Limits): Command {
   if (frame.command === 'CONNECT' || frame.command === 'STOMP') {
-    if (version !== undefined) throw new BrokerError('ALREADY_CONNECTED', 'This connection has a session already.');
+    if (version !== undefined) throw alreadyConnected();
     parseHeartBeat(frame.headers['heart-beat']);
     return { kind: 'connect', version: negotiateVersion(frame.headers['accept-version']) };
   }
   if (version === undefined) {
-    throw new BrokerError('NOT_CONNECTED', `The first frame must be CONNECT or STOMP, and not ${frame.command}.`);
+    const message = `The first frame must be CONNECT or STOMP, and not ${frame.command}; the next ones follow CONNECTED.`;
+    throw new BrokerError('NOT_CONNECTED', message);
   }
   if (frame.headers.transaction !== undefined) throw unsupported('Transactions are not supported.');
   switch (frame.command) {
@@ -57,6 +58,10 @@ export function readCommand(frame: Frame, version: StompVersion | undefined, lim
     default:
       throw unsupported(`${frame.command} is not supported: transactions are not.`);
   }
+}
+
+export function alreadyConnected(): BrokerError {
+  return new BrokerError('ALREADY_CONNECTED', 'This connection has a session already.');
 }
 
 function unsupported(message: string): BrokerError {

@@ -1,3 +1,4 @@
+import { checkSize } from '../broker/message-size.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { Limits } from '../model/limits.ts';
 import type { Headers, OutgoingMessage } from '../model/message.ts';
@@ -26,11 +27,9 @@ export function messageOf(frame: Frame, limits: Limits): OutgoingMessage {
   const headers: Record<string, string> = Object.create(null);
   for (const name in frame.headers) if (!notOfTheMessage.has(name)) headers[name] = frame.headers[name] ?? '';
   const body = decodedBody(frame, headers, limits);
-  if (body.byteLength > limits.bodyBytes) {
-    const message = `The body has ${body.byteLength} octets; a message may have ${limits.bodyBytes}.`;
-    throw new BrokerError('BODY_TOO_LARGE', message);
-  }
-  return { body, text: !frame.hasContentLength && body === frame.body, headers };
+  const message = { body, text: !frame.hasContentLength && body === frame.body, headers };
+  checkSize(message, limits);
+  return message;
 }
 
 /** Where the transport carries text alone, other bodies travel as base64. */

@@ -1,33 +1,39 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { localLimits } from '../../lib/model/limits.ts';
-import type { RunningBroker } from '../../lib/server/options.ts';
-import { startBroker } from '../../lib/server/start-broker.ts';
 import { RawStomp, textOf } from '../raw-stomp.ts';
+import {
+  describeOrdered,
+  freshName,
+  itOrdered,
+  itUnordered,
+  subjectLimits as limits,
+  type Subject,
+  startSubject,
+} from '../subject.ts';
 
-let broker: RunningBroker;
+let broker: Subject;
 beforeAll(async () => {
-  broker = await startBroker({ port: 0, memory: true });
+  broker = await startSubject();
 });
 afterAll(() => broker.close());
 
 /** Sends what is wrong in a session of its own; gives the ERROR, after which the server has closed it. */
 async function refusalOf(octets: string | Uint8Array, version: '1.0' | '1.1' | '1.2' = '1.2') {
-  const raw = await RawStomp.connect(broker.stompUrl, version);
+  const raw = await RawStomp.connect(broker.rawUrl, version);
   const frame = await raw.ask(octets);
   await raw.closed;
   return { command: frame.command, ...frame.headers, text: textOf(frame) };
 }
 
 async function isAlive(): Promise<boolean> {
-  const raw = await RawStomp.connect(broker.stompUrl);
-  const receipt = await raw.ask('SEND\ndestination:/queue/alive\nreceipt:alive\n\nstill here\0');
+  const raw = await RawStomp.connect(broker.rawUrl);
+  const receipt = await raw.ask(`SEND\ndestination:${freshName()}\nreceipt:alive\n\nstill here\0`);
   raw.destroy();
   return receipt.command === 'RECEIPT' && receipt.headers['receipt-id'] === 'alive';
 }
 
 type Wrong = readonly [what: string, octets: string | Uint8Array, code: string, says: RegExp];
 
-const huge = localLimits.frameBytes + 1;
+const huge = limits.frameBytes + 1;
 const wrongs: readonly Wrong[] = [
   ['an unknown command', 'PUBLISH\nreceipt:1\n\n\0', 'INVALID_FRAME', /"PUBLISH".*SEND/],
   ['a missing destination', 'SEND\nreceipt:1\n\nbody\0', 'INVALID_HEADER', /destination/],
@@ -52,26 +58,8 @@ const wrongs: readonly Wrong[] = [
     'INVALID_HEADER',
     /content-length/,
   ],
-  [
-    'a frame over the limit',
-    Buffer.concat([Buffer.from('SEND\ndestination:/queue/a\n\n'), Buffer.alloc(huge, 'x')]),
-    'BODY_TOO_LARGE',
-    /octets/,
-  ],
-  [
-    'a body over the limit',
-    `SEND\ndestination:/queue/a\n\n${'x'.repeat(localLimits.bodyBytes + 1)}\0`,
-    'BODY_TOO_LARGE',
-    /4194305 octets.*4194304/,
-  ],
-  ['a header line over the limit', `SEND\nx:${'y'.repeat(localLimits.headerBytes)}\n\n\0`, 'LIMIT_EXCEEDED', /header/],
-  ['too many headers', `SEND\n${'a:b\n'.repeat(localLimits.headerCount + 1)}\n\0`, 'LIMIT_EXCEEDED', /headers/],
-  [
-    'invalid UTF-8 in a header',
-    Buffer.from('SEND\ndestination:/queue/\xff\n\nbody\0', 'latin1'),
-    'INVALID_FRAME',
-    /UTF-8/,
-  ],
+  ['a header line over the limit', `SEND\nx:${'y'.repeat(limits.headerBytes)}\n\n\0`, 'LIMIT_EXCEEDED', /header/],
+  ['too many headers', `SEND\n${'a:b\n'.repeat(limits.headerCount + 1)}\n\0`, 'LIMIT_EXCEEDED', /headers/],
   ['a body where none may be', 'ACK\nid:x\n\nbody\0', 'INVALID_FRAME', /body/i],
   ['a second CONNECT', 'CONNECT\naccept-version:1.2\nhost:a\n\n\0', 'ALREADY_CONNECTED', /session/],
   ['an unknown subscription', 'UNSUBSCRIBE\nid:none\nreceipt:1\n\n\0', 'UNKNOWN_SUBSCRIPTION', /"none"/],
@@ -109,13 +97,52 @@ const wrongs: readonly Wrong[] = [
   ['a priority out of range', 'SEND\ndestination:/queue/a\npriority:10\n\nbody\0', 'INVALID_HEADER', /priority/],
 ];
 
+/** What API Gateway does not let through to the broker. */
+const keptOut: readonly Wrong[] = [
+  [
+    'a frame over the limit',
+    Buffer.concat([Buffer.from('SEND\ndestination:/queue/a\n\n'), Buffer.alloc(huge, 'x')]),
+    'BODY_TOO_LARGE',
+    /octets/,
+  ],
+  [
+    'a body over the limit',
+    `SEND\ndestination:/queue/a\n\n${'x'.repeat(limits.bodyBytes + 1)}\0`,
+    'BODY_TOO_LARGE',
+    /4194305 octets.*4194304/,
+  ],
+  [
+    'invalid UTF-8 in a header',
+    Buffer.from('SEND\ndestination:/queue/\xff\n\nbody\0', 'latin1'),
+    'INVALID_FRAME',
+    /UTF-8/,
+  ],
+];
+
+async function expectRefusal([, octets, code, says]: Wrong): Promise<void> {
+  const refusal = await refusalOf(octets);
+  expect(refusal).toMatchObject({ command: 'ERROR', code });
+  expect(refusal.text).toMatch(says);
+  expect(refusal.text).not.toMatch(/ at .*:\d+/);
+  expect(await isAlive()).toBe(true);
+}
+
 describe('over STOMP', () => {
-  it.each(wrongs)('%s is an ERROR that says so, and the server goes on', async (_what, octets, code, says) => {
-    const refusal = await refusalOf(octets);
-    expect(refusal).toMatchObject({ command: 'ERROR', code });
-    expect(refusal.text).toMatch(says);
-    expect(refusal.text).not.toMatch(/ at .*:\d+/);
-    expect(await isAlive()).toBe(true);
+  for (const wrong of wrongs) {
+    it(`${wrong[0]} is an ERROR that says so, and the server goes on`, () => expectRefusal(wrong));
+  }
+
+  for (const wrong of keptOut) {
+    const title = `${wrong[0]} is an ERROR that says so, and the server goes on`;
+    itOrdered('API Gateway closes the connection itself', title, () => expectRefusal(wrong));
+  }
+
+  itUnordered('these sockets keep order', 'a frame that is not whole within its message is an ERROR', async () => {
+    for (const half of ['SEND\ndestination:/queue/a\n\nbody', 'SEND\ncontent-length:50\n\nbody\0']) {
+      const refusal = await refusalOf(half);
+      expect(refusal).toMatchObject({ command: 'ERROR', code: 'INVALID_FRAME' });
+      expect(refusal.text).toMatch(/whole within one message/);
+    }
   });
 
   it('an ERROR names the receipt that was asked for', async () => {
@@ -123,21 +150,21 @@ describe('over STOMP', () => {
   });
 
   it('what came before the faulty frame is done and confirmed', async () => {
-    const raw = await RawStomp.connect(broker.stompUrl);
-    raw.send('SEND\ndestination:/queue/before\nreceipt:good\n\nbody\0FOO\n\n\0');
+    const raw = await RawStomp.connect(broker.rawUrl);
+    raw.send(`SEND\ndestination:${freshName()}\nreceipt:good\n\nbody\0FOO\n\n\0`);
     expect((await raw.next()).headers['receipt-id']).toBe('good');
     expect((await raw.next()).command).toBe('ERROR');
   });
 
   it('a frame before CONNECT is refused', async () => {
-    const raw = await RawStomp.open(broker.stompUrl);
+    const raw = await RawStomp.open(broker.rawUrl);
     const frame = await raw.ask('SEND\ndestination:/queue/a\n\nbody\0');
     expect(frame.headers.code).toBe('NOT_CONNECTED');
     await raw.closed;
   });
 
   it('a version that is not supported is refused with those that are', async () => {
-    const raw = await RawStomp.open(broker.stompUrl);
+    const raw = await RawStomp.open(broker.rawUrl);
     const frame = await raw.ask('CONNECT\naccept-version:3.0\nhost:a\n\n\0');
     expect(frame.headers).toMatchObject({ code: 'UNSUPPORTED_VERSION', version: '1.0,1.1,1.2' });
     await raw.closed;
@@ -153,28 +180,28 @@ describe('over STOMP', () => {
   });
 
   it('a second subscription of the same id is refused', async () => {
-    const raw = await RawStomp.connect(broker.stompUrl);
-    const subscribe = 'SUBSCRIBE\nid:1\ndestination:/queue/twice\nreceipt:r\n\n\0';
+    const raw = await RawStomp.connect(broker.rawUrl);
+    const subscribe = `SUBSCRIBE\nid:1\ndestination:${freshName()}\nreceipt:r\n\n\0`;
     expect((await raw.ask(subscribe)).command).toBe('RECEIPT');
     expect((await raw.ask(subscribe)).headers.code).toBe('DUPLICATE_SUBSCRIPTION');
   });
 });
 
-describe('half a frame and then silence', () => {
+describeOrdered('a frame is whole within one message', 'half a frame and then silence', () => {
   it.each([
     ['a frame that does not end', 'SEND\ndestination:/queue/a\n\nbody'],
     ['a content-length that is too long', 'SEND\ndestination:/queue/a\ncontent-length:50\n\nbody\0'],
   ])('%s ends in an ERROR when the patience is over', async (_what, octets) => {
-    const raw = await RawStomp.connect(impatient.stompUrl);
+    const raw = await RawStomp.connect(impatient.rawUrl);
     const frame = await raw.ask(octets);
     expect(frame.headers.code).toBe('INVALID_FRAME');
     expect(textOf(frame)).toMatch(/rest of a frame/);
     await raw.closed;
   });
 
-  let impatient: RunningBroker;
+  let impatient: Subject;
   beforeAll(async () => {
-    impatient = await startBroker({ port: 0, memory: true, limits: { frameIdleMs: 200 } });
+    impatient = await startSubject({ frameIdleMs: 200 });
   });
   afterAll(() => impatient.close());
 });

@@ -1,19 +1,19 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RunningBroker } from '../../lib/server/options.ts';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startBroker } from '../../lib/server/start-broker.ts';
 import { temporaryFolder } from '../folders.ts';
 import { RawStomp, textOf } from '../raw-stomp.ts';
+import { describeOrdered, itOwn, type Subject, startSubject } from '../subject.ts';
 
-let broker: RunningBroker;
+let broker: Subject;
 beforeAll(async () => {
-  broker = await startBroker({ port: 0, memory: true });
+  broker = await startSubject();
 });
 afterAll(() => broker.close());
 
 /** A client that does not close its side when the server does. */
-async function halfOpen(url = broker.stompUrl): Promise<{ socket: Socket; text: () => string }> {
+async function halfOpen(url = broker.rawUrl): Promise<{ socket: Socket; text: () => string }> {
   const { hostname, port } = new URL(url);
   const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
   await once(socket, 'connect');
@@ -35,7 +35,7 @@ async function depthOf(queue: string): Promise<number> {
   return ((await response.json()) as { depth: number }).depth;
 }
 
-describe('after an ERROR', () => {
+describeOrdered('it needs a TCP socket that stays half open', 'after an ERROR', () => {
   it('nothing is given to a connection that its client keeps open', async () => {
     const { socket } = await halfOpen();
     socket.write('CONNECT\naccept-version:1.2\nhost:a\n\n\0SUBSCRIBE\nid:s\ndestination:kept\nack:auto\n\n\0');
@@ -59,12 +59,12 @@ describe('after an ERROR', () => {
 });
 
 it('a heart-beat that is none is refused', async () => {
-  const raw = await RawStomp.open(broker.stompUrl);
+  const raw = await RawStomp.open(broker.rawUrl);
   const error = await raw.ask('CONNECT\naccept-version:1.2\nhost:a\nheart-beat:often\n\n\0');
   expect(error.headers).toMatchObject({ code: 'INVALID_HEADER' });
 });
 
-it('a page that may not connect and resets its connection harms nobody', async () => {
+itOwn('it looks into the process', 'a page that may not connect and resets its connection harms nobody', async () => {
   const { hostname, port } = new URL(broker.url);
   const failures: unknown[] = [];
   const note = (error: unknown) => failures.push(error);
@@ -81,25 +81,29 @@ it('a page that may not connect and resets its connection harms nobody', async (
   expect(failures).toEqual([]);
 });
 
-it('more acknowledgements by message id than an inbox holds are done at once', async () => {
-  const small = await startBroker({ port: 0, memory: true, limits: { inboxEntries: 64, inboxReserve: 8 } });
-  const raw = await RawStomp.connect(small.stompUrl, '1.1');
-  const count = 200;
-  for (let i = 0; i < count; i++) raw.send('SEND\ndestination:q\n\nx\0');
-  raw.send('SUBSCRIBE\nid:s\ndestination:q\nack:client-individual\nprefetch-count:1000\n\n\0');
-  const ids: (string | undefined)[] = [];
-  while (ids.length < count) ids.push((await raw.next()).headers['message-id']);
-  const begun = performance.now();
-  const acks = ids.map((id) => `ACK\nsubscription:s\nmessage-id:${id}\n\n\0`);
-  const receipt = await raw.ask(`${acks.join('')}UNSUBSCRIBE\nid:s\nreceipt:done\n\n\0`);
-  expect(receipt.headers['receipt-id']).toBe('done');
-  expect(performance.now() - begun).toBeLessThan(3000);
-  raw.destroy();
-  await small.close();
-});
+itOwn(
+  'it needs a small inbox',
+  'more acknowledgements by message id than an inbox holds are done at once',
+  async () => {
+    const small = await startSubject({ inboxEntries: 64, inboxReserve: 8 });
+    const raw = await RawStomp.connect(small.rawUrl, '1.1');
+    const count = 200;
+    const sends = 'SEND\ndestination:q\n\nx\0'.repeat(count);
+    await raw.confirm(`${sends}SEND\ndestination:q\nreceipt:sent\n\nx\0`, 'sent');
+    raw.send('SUBSCRIBE\nid:s\ndestination:q\nack:client-individual\nprefetch-count:1000\n\n\0');
+    const ids: (string | undefined)[] = [];
+    while (ids.length <= count) ids.push((await raw.next()).headers['message-id']);
+    const begun = performance.now();
+    const acks = ids.map((id) => `ACK\nsubscription:s\nmessage-id:${id}\n\n\0`);
+    await raw.confirm(`${acks.join('')}UNSUBSCRIBE\nid:s\nreceipt:done\n\n\0`, 'done');
+    expect(performance.now() - begun).toBeLessThan(3000);
+    raw.destroy();
+    await small.close();
+  },
+);
 
-it('a pull waits for room in flight without a write', async () => {
-  const small = await startBroker({ port: 0, memory: true, limits: { inFlightPerShard: 1 } });
+itOwn('it needs little room in flight', 'a pull waits for room in flight without a write', async () => {
+  const small = await startSubject({ inFlightPerShard: 1 });
   await sendText(small.url, 'q', 'one');
   await sendText(small.url, 'q', 'two');
   const receive = (waitSeconds: number) =>
@@ -116,7 +120,7 @@ it('a pull waits for room in flight without a write', async () => {
   await small.close();
 });
 
-describe('a broker that is told to stop', () => {
+describeOrdered('nobody stops the cloud', 'a broker that is told to stop', () => {
   it('loses nothing that consumers with automatic acknowledgement have not got', async () => {
     using folder = temporaryFolder();
     const options = { port: 0, data: folder.path };

@@ -1,13 +1,12 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RunningBroker } from '../../lib/server/options.ts';
-import { startBroker } from '../../lib/server/start-broker.ts';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { itOwn, type Subject, startSubject } from '../subject.ts';
 
-let broker: RunningBroker;
+let broker: Subject;
 beforeAll(async () => {
-  broker = await startBroker({ port: 0, memory: true });
+  broker = await startSubject();
 });
 afterAll(() => broker.close());
 
@@ -22,18 +21,22 @@ async function ask(method: string, target: string): Promise<{ status: number; bo
   return { status: Number(head.split(' ')[1]), body };
 }
 
+const plain = 'it needs plain HTTP to the broker itself';
+
 describe('a request of a kind that no client makes by accident', () => {
-  it.each([
+  for (const [method, target, status, code] of [
     ['TRACE', '/health', 501, 'NOT_SUPPORTED'],
     ['GET', 'http://127.0.0.1/health', 404, 'NOT_FOUND'],
     ['GET', 'http://[', 404, 'NOT_FOUND'],
-  ])('%s %s is refused in the one shape of errors', async (method, target, status, code) => {
-    const reply = await ask(method, target);
-    expect(reply.status).toBe(status);
-    expect(JSON.parse(reply.body)).toMatchObject({ error: { code, retryable: false } });
-  });
+  ] as const) {
+    itOwn(plain, `${method} ${target} is refused in the one shape of errors`, async () => {
+      const reply = await ask(method, target);
+      expect(reply.status).toBe(status);
+      expect(JSON.parse(reply.body)).toMatchObject({ error: { code, retryable: false } });
+    });
+  }
 
-  it('to a connection whose name is not UTF-8 is told that there is none', async () => {
+  itOwn(plain, 'to a connection whose name is not UTF-8 is told that there is none', async () => {
     expect(await ask('GET', '/@connections/%ff')).toMatchObject({ status: 410 });
   });
 });

@@ -1,24 +1,28 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RunningBroker } from '../../lib/server/options.ts';
 import { startBroker } from '../../lib/server/start-broker.ts';
 import type { Frame } from '../../lib/stomp/frame.ts';
 import { RawStomp, textOf } from '../raw-stomp.ts';
 import { connect, sendWithReceipt, subscribe, withReceipt } from '../stomp-clients.ts';
+import { freshName, itOrdered, itUnordered, type Subject, startSubject } from '../subject.ts';
 
-let broker: RunningBroker;
+let broker: Subject;
 beforeAll(async () => {
-  broker = await startBroker({ port: 0, memory: true });
+  broker = await startSubject();
 });
 afterAll(() => broker.close());
 
-let queues = 0;
 function freshQueue(): string {
-  return `/queue/q${++queues}`;
+  return `/queue/${freshName()}`;
 }
 
 async function describeQueue(destination: string) {
   const response = await fetch(`${broker.url}/v1/queues/${destination.replace('/queue/', '')}`);
   return (await response.json()) as { depth: number; inFlight: number; consumers: number };
+}
+
+/** A consumer has its message before the turn is committed that gave it: what is described settles soon after. */
+function expectQueue(destination: string) {
+  return expect.poll(() => describeQueue(destination), { timeout: 10_000 });
 }
 
 function subscribeFrame(queue: string, headers: string): string {
@@ -31,8 +35,8 @@ function sendFrame(queue: string, body: string, headers = ''): string {
 
 /** A session that has sent these bodies, in this order. */
 async function sessionWith(queue: string, bodies: readonly string[]): Promise<RawStomp> {
-  const raw = await RawStomp.connect(broker.stompUrl);
-  for (const body of bodies) await raw.ask(sendFrame(queue, body));
+  const raw = await RawStomp.connect(broker.rawUrl);
+  for (const body of bodies) await raw.confirm(sendFrame(queue, body), body);
   return raw;
 }
 
@@ -49,9 +53,9 @@ async function take(raw: RawStomp, count: number): Promise<Frame[]> {
 describe('a message', () => {
   it('arrives with its headers, and with those that the broker adds', async () => {
     const queue = freshQueue();
-    const raw = await RawStomp.connect(broker.stompUrl);
+    const raw = await RawStomp.connect(broker.rawUrl);
     const headers = 'priority:7\nreply-to:/queue/answers\ncorrelation-id:c-1\nx-colour:dark\\cblue\npersistent:true\n';
-    await raw.ask(sendFrame(queue, 'body', headers));
+    await raw.confirm(sendFrame(queue, 'body', headers), 'body');
     raw.send(subscribeFrame(queue, 'ack:client-individual'));
     const [message] = await take(raw, 1);
     expect(message?.headers).toMatchObject({
@@ -70,34 +74,59 @@ describe('a message', () => {
 
   it('is a text without content-length, and octets with it', async () => {
     const queue = freshQueue();
-    const raw = await RawStomp.connect(broker.stompUrl);
-    await raw.ask(sendFrame(queue, 'text'));
-    await raw.ask(
-      Buffer.concat([
-        Buffer.from(`SEND\ndestination:${queue}\nreceipt:r\ncontent-length:4\n\n`),
-        Buffer.of(0, 255, 0, 10, 0),
-      ]),
-    );
+    const raw = await sessionWith(queue, ['text']);
+    await raw.confirm(`SEND\ndestination:${queue}\nreceipt:r\ncontent-length:4\n\n\0a\0\n\0`, 'r');
     raw.send(subscribeFrame(queue, 'ack:auto'));
     const [text, octets] = await take(raw, 2);
     expect(text?.hasContentLength).toBe(false);
     expect(octets?.headers['content-length']).toBe('4');
+    expect([...(octets?.body ?? [])]).toEqual([0, 97, 0, 10]);
+  });
+
+  itOrdered('API Gateway carries text alone', 'may be octets that are no text', async () => {
+    const queue = freshQueue();
+    const raw = await RawStomp.connect(broker.rawUrl);
+    const head = Buffer.from(`SEND\ndestination:${queue}\nreceipt:r\ncontent-length:4\n\n`);
+    await raw.confirm(Buffer.concat([head, Buffer.of(0, 255, 0, 10, 0)]), 'r');
+    raw.send(subscribeFrame(queue, 'ack:auto'));
+    const [octets] = await take(raw, 1);
     expect([...(octets?.body ?? [])]).toEqual([0, 255, 0, 10]);
   });
 
+  itUnordered('these sockets carry any octet', 'that is no text travels as base64', async () => {
+    const queue = freshQueue();
+    const raw = await RawStomp.connect(broker.rawUrl);
+    await raw.confirm(`SEND\ndestination:${queue}\nreceipt:r\ncontent-encoding:base64\n\nAP8ACg==\0`, 'r');
+    const headers = { 'content-type': 'application/json' };
+    const request = { method: 'POST', headers, body: '{"waitSeconds":5}' };
+    const response = await fetch(`${broker.url}/v1/queues/${queue.replace('/queue/', '')}/receive`, request);
+    const { messages } = (await response.json()) as { messages: { body: string; token: string }[] };
+    expect(messages).toMatchObject([{ body: 'AP8ACg==', contentEncoding: 'base64' }]);
+    raw.send(subscribeFrame(queue, 'ack:auto'));
+    await fetch(`${broker.url}/v1/deliveries/reject`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify({ tokens: [messages[0]?.token] }),
+    });
+    const [octets] = await take(raw, 1);
+    expect(octets?.headers['content-encoding']).toBe('base64');
+    expect(octets && textOf(octets)).toBe('AP8ACg==');
+  });
+
   it('goes to a queue by its bare name, and by a name with slashes', async () => {
-    const raw = await RawStomp.connect(broker.stompUrl);
-    await raw.ask(sendFrame('bare', 'one'));
-    await raw.ask(sendFrame('/queue/deep/er/est', 'two'));
-    expect(await describeQueue('/queue/bare')).toMatchObject({ depth: 1 });
-    expect(await describeQueue('/queue/deep/er/est')).toMatchObject({ depth: 1 });
+    const raw = await RawStomp.connect(broker.rawUrl);
+    const [bare, deep] = [freshName(), `${freshQueue()}/er/est`];
+    await raw.confirm(sendFrame(bare, 'one'), 'one');
+    await raw.confirm(sendFrame(deep, 'two'), 'two');
+    expect(await describeQueue(`/queue/${bare}`)).toMatchObject({ depth: 1 });
+    expect(await describeQueue(deep)).toMatchObject({ depth: 1 });
   });
 
   it('that has expired is not delivered', async () => {
     const queue = freshQueue();
-    const raw = await RawStomp.connect(broker.stompUrl);
-    await raw.ask(sendFrame(queue, 'stale', `expires:${Date.now() - 1}\n`));
-    await raw.ask(sendFrame(queue, 'fresh', `expires:${Date.now() + 60_000}\n`));
+    const raw = await RawStomp.connect(broker.rawUrl);
+    await raw.confirm(sendFrame(queue, 'stale', `expires:${Date.now() - 1}\n`), 'stale');
+    await raw.confirm(sendFrame(queue, 'fresh', `expires:${Date.now() + 60_000}\n`), 'fresh');
     raw.send(subscribeFrame(queue, 'ack:auto'));
     const [message] = await take(raw, 1);
     expect(message && textOf(message)).toBe('fresh');
@@ -110,8 +139,8 @@ describe('an acknowledgement', () => {
     const raw = await sessionWith(queue, ['a', 'b', 'c']);
     raw.send(subscribeFrame(queue, 'ack:client-individual'));
     const messages = await take(raw, 3);
-    await raw.ask(`ACK\nid:${messages[1]?.headers.ack}\nreceipt:1\n\n\0`);
-    expect(await describeQueue(queue)).toMatchObject({ depth: 0, inFlight: 2 });
+    await raw.confirm(`ACK\nid:${messages[1]?.headers.ack}\nreceipt:1\n\n\0`, '1');
+    await expectQueue(queue).toMatchObject({ depth: 0, inFlight: 2 });
   });
 
   it('in client mode is of all that came before it on the subscription', async () => {
@@ -119,8 +148,8 @@ describe('an acknowledgement', () => {
     const raw = await sessionWith(queue, ['a', 'b', 'c']);
     raw.send(subscribeFrame(queue, 'ack:client'));
     const messages = await take(raw, 3);
-    await raw.ask(`ACK\nid:${messages[1]?.headers.ack}\nreceipt:1\n\n\0`);
-    expect(await describeQueue(queue)).toMatchObject({ depth: 0, inFlight: 1 });
+    await raw.confirm(`ACK\nid:${messages[1]?.headers.ack}\nreceipt:1\n\n\0`, '1');
+    await expectQueue(queue).toMatchObject({ depth: 0, inFlight: 1 });
   });
 
   it('is not needed in auto mode', async () => {
@@ -128,8 +157,8 @@ describe('an acknowledgement', () => {
     const raw = await sessionWith(queue, ['a', 'b', 'c']);
     raw.send(subscribeFrame(queue, 'ack:auto'));
     await take(raw, 3);
-    await raw.ask('UNSUBSCRIBE\nid:s\nreceipt:u\n\n\0');
-    expect(await describeQueue(queue)).toMatchObject({ depth: 0, inFlight: 0, consumers: 0 });
+    await raw.confirm('UNSUBSCRIBE\nid:s\nreceipt:u\n\n\0', 'u');
+    await expectQueue(queue).toMatchObject({ depth: 0, inFlight: 0, consumers: 0 });
   });
 
   it('that comes twice is done and confirmed twice', async () => {
@@ -138,19 +167,18 @@ describe('an acknowledgement', () => {
     raw.send(subscribeFrame(queue, 'ack:client-individual'));
     const [message] = await take(raw, 1);
     const ack = `ACK\nid:${message?.headers.ack}\nreceipt:done\n\n\0`;
-    expect((await raw.ask(ack)).headers['receipt-id']).toBe('done');
-    expect((await raw.ask(ack)).headers['receipt-id']).toBe('done');
+    for (let i = 0; i < 2; i++) expect(await raw.confirm(ack, 'done')).toMatchObject({ command: 'RECEIPT' });
   });
 
   it.each(['1.0', '1.1'] as const)('of STOMP %s is by message id', async (version) => {
     const queue = freshQueue();
     await sessionWith(queue, ['a', 'b']);
-    const raw = await RawStomp.connect(broker.stompUrl, version);
+    const raw = await RawStomp.connect(broker.rawUrl, version);
     raw.send(subscribeFrame(queue, 'ack:client'));
     const [first] = await take(raw, 2);
     expect(first?.headers.ack).toBeUndefined();
-    await raw.ask(`ACK\nsubscription:s\nmessage-id:${first?.headers['message-id']}\nreceipt:1\n\n\0`);
-    expect(await describeQueue(queue)).toMatchObject({ depth: 0, inFlight: 1 });
+    await raw.confirm(`ACK\nsubscription:s\nmessage-id:${first?.headers['message-id']}\nreceipt:1\n\n\0`, '1');
+    await expectQueue(queue).toMatchObject({ depth: 0, inFlight: 1 });
   });
 });
 
@@ -172,7 +200,8 @@ describe('a message that is not acknowledged', () => {
     first.send(subscribeFrame(queue, 'ack:client-individual\nprefetch-count:2'));
     await take(first, 2);
     first.destroy();
-    const second = await RawStomp.connect(broker.stompUrl);
+    await expectQueue(queue).toMatchObject({ consumers: 0 });
+    const second = await RawStomp.connect(broker.rawUrl);
     second.send(subscribeFrame(queue, 'ack:client-individual'));
     const messages = await take(second, 3);
     expect(messages.map((message) => [textOf(message), message.headers.redelivered])).toEqual([
@@ -206,7 +235,7 @@ describe('a message that is not acknowledged', () => {
       });
       raw.send(`NACK\nid:${message?.headers.ack}\n\n\0`);
     }
-    expect(await describeQueue(queue)).toMatchObject({ depth: 0, inFlight: 0 });
+    await expectQueue(queue).toMatchObject({ depth: 0, inFlight: 0 });
   });
 });
 
@@ -214,12 +243,22 @@ describe('a consumer', () => {
   it('gets no more than its prefetch ahead of its acknowledgements', async () => {
     const queue = freshQueue();
     const raw = await sessionWith(queue, ['a', 'b', 'c', 'd']);
-    await raw.ask(subscribeFrame(queue, 'ack:client-individual\nactivemq.prefetchSize:2'));
+    await raw.confirm(subscribeFrame(queue, 'ack:client-individual\nactivemq.prefetchSize:2'), 'sub');
     const [first] = await take(raw, 1);
-    expect(await describeQueue(queue)).toMatchObject({ depth: 2, inFlight: 2 });
+    await expectQueue(queue).toMatchObject({ depth: 2, inFlight: 2 });
     raw.send(`ACK\nid:${first?.headers.ack}\n\n\0`);
     const [, third] = await take(raw, 2);
     expect(third && textOf(third)).toBe('c');
+  });
+
+  it('gets messages in the order in which their sends were confirmed', async () => {
+    const queue = freshQueue();
+    const consumer = await RawStomp.connect(broker.rawUrl);
+    await consumer.confirm(subscribeFrame(queue, 'ack:client-individual\nprefetch-count:100'), 'sub');
+    const bodies = Array.from({ length: 60 }, (_, i) => String(i));
+    const arrived = take(consumer, bodies.length);
+    await sessionWith(queue, bodies);
+    expect((await arrived).map(textOf)).toEqual(bodies);
   });
 
   it('shares a queue with others fairly, each message going to one of them', async () => {
@@ -256,54 +295,62 @@ describe('a consumer', () => {
     const queue = freshQueue();
     const client = await connect(broker.webSocketUrl);
     let got = 0;
-    await withReceipt(client.client, (receipt) => {
-      const subscription = client.client.subscribe(queue, () => got++, { ack: 'auto', id: 'x' });
-      subscription.unsubscribe({ receipt });
-    });
+    await subscribe(client, queue, () => got++, { ack: 'auto', id: 'x' });
+    await withReceipt(client.client, (receipt) => client.client.unsubscribe('x', { receipt }));
     await sendWithReceipt(client, queue, 'late');
-    expect(await describeQueue(queue)).toMatchObject({ depth: 1, consumers: 0 });
+    await expectQueue(queue).toMatchObject({ depth: 1, consumers: 0 });
     expect(got).toBe(0);
     await client.client.deactivate();
   });
 });
 
 describe('a session', () => {
-  it('reads several frames in one piece, a frame in many pieces, CRLF, and line ends between frames', async () => {
+  it('reads several frames in one piece, CRLF, and line ends between frames', async () => {
     const queue = freshQueue();
-    const raw = await RawStomp.connect(broker.stompUrl);
+    const raw = await RawStomp.connect(broker.rawUrl);
     raw.send(`\n\r\nSEND\r\ndestination:${queue}\r\nreceipt:1\r\n\r\none\0\n\n${sendFrame(queue, 'two')}`);
     expect((await raw.next()).headers['receipt-id']).toBe('1');
     expect((await raw.next()).headers['receipt-id']).toBe('two');
+    await expectQueue(queue).toMatchObject({ depth: 2 });
+  });
+
+  itOrdered('each message is an invocation of its own', 'reads a frame in many pieces', async () => {
+    const queue = freshQueue();
+    const raw = await RawStomp.connect(broker.rawUrl);
     for (const octet of Buffer.from(sendFrame(queue, 'three'))) raw.send(Buffer.of(octet));
     expect((await raw.next()).headers['receipt-id']).toBe('three');
-    expect(await describeQueue(queue)).toMatchObject({ depth: 3 });
+    await expectQueue(queue).toMatchObject({ depth: 1 });
   });
 
   it('takes the first of repeated headers', async () => {
     const [one, other] = [freshQueue(), freshQueue()];
-    const raw = await RawStomp.connect(broker.stompUrl);
-    await raw.ask(`SEND\ndestination:${one}\ndestination:${other}\nreceipt:1\n\nbody\0`);
-    expect(await describeQueue(one)).toMatchObject({ depth: 1 });
+    const raw = await RawStomp.connect(broker.rawUrl);
+    await raw.confirm(`SEND\ndestination:${one}\ndestination:${other}\nreceipt:1\n\nbody\0`, '1');
+    await expectQueue(one).toMatchObject({ depth: 1 });
   });
 
   it('agrees on a version, and opens with STOMP as with CONNECT', async () => {
-    const raw = await RawStomp.open(broker.stompUrl);
+    const raw = await RawStomp.open(broker.rawUrl);
     const connected = await raw.ask('STOMP\naccept-version:1.0,1.1,2.0\nhost:elsewhere\n\n\0');
     expect(connected.headers).toMatchObject({ version: '1.1', server: expect.stringMatching(/^CirrusMQ\//) });
   });
 
-  it('keeps heart-beats that were agreed on', async () => {
-    const lively = await startBroker({
-      port: 0,
-      memory: true,
-      limits: { heartBeatSendMs: 50, heartBeatReceiveMs: 50 },
-    });
-    const raw = await RawStomp.open(lively.stompUrl);
-    const connected = await raw.ask('CONNECT\naccept-version:1.2\nhost:a\nheart-beat:100,50\n\n\0');
-    expect(connected.headers['heart-beat']).toBe('50,50');
-    // This client is silent, against what it said: the server ends the connection, having sent its own.
-    await raw.closed;
-    expect(raw.heartBeats).toBeGreaterThan(1);
-    await lively.close();
-  });
+  itOrdered(
+    'in the cloud a heart-beat is billed, and none is offered',
+    'keeps heart-beats that were agreed on',
+    async () => {
+      const lively = await startBroker({
+        port: 0,
+        memory: true,
+        limits: { heartBeatSendMs: 50, heartBeatReceiveMs: 50 },
+      });
+      const raw = await RawStomp.open(lively.stompUrl);
+      const connected = await raw.ask('CONNECT\naccept-version:1.2\nhost:a\nheart-beat:100,50\n\n\0');
+      expect(connected.headers['heart-beat']).toBe('50,50');
+      // This client is silent, against what it said: the server ends the connection, having sent its own.
+      await raw.closed;
+      expect(raw.heartBeats).toBeGreaterThan(1);
+      await lively.close();
+    },
+  );
 });

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type BrokerProcess, startBrokerProcess } from '../broker-process.ts';
 import { type DynamoEngine, dynamoAvailable, dynamoTitle, startDynamo } from '../dynamodb-local.ts';
 import { temporaryFolder } from '../folders.ts';
+import { freshName, type Subject, startSubject, subjectKind } from '../subject.ts';
 
 type Received = {
   readonly messageId: string;
@@ -12,8 +13,6 @@ type Received = {
 };
 
 let url: string;
-let queues = 0;
-const freshQueue = () => `pulled-${++queues}`;
 
 async function post(path: string, body: unknown = {}): Promise<unknown> {
   const headers = { 'content-type': 'application/json' };
@@ -30,7 +29,7 @@ async function receive(queue: string, options: object = {}): Promise<Received[]>
 
 function pulls() {
   it('two receivers never hold the same message', async () => {
-    const queue = freshQueue();
+    const queue = freshName();
     const bodies = Array.from({ length: 60 }, (_, i) => `m${i}`);
     await send(queue, ...bodies);
     const got = await Promise.all(Array.from({ length: 12 }, () => receive(queue, { max: 5, waitSeconds: 5 })));
@@ -43,7 +42,7 @@ function pulls() {
   });
 
   it('a receiver that dies gives its message back after the deadline, flagged and counted', async () => {
-    const queue = freshQueue();
+    const queue = freshName();
     await send(queue, 'kept');
     const [first] = await receive(queue, { visibilitySeconds: 1 });
     expect(await receive(queue)).toEqual([]);
@@ -54,14 +53,14 @@ function pulls() {
   });
 
   it('a receive that waits gets the message as it comes', async () => {
-    const queue = freshQueue();
+    const queue = freshName();
     const waiting = receive(queue, { waitSeconds: 10 });
     await send(queue, 'at last');
     expect((await waiting).map(({ body }) => body)).toEqual(['at last']);
   });
 
   it('an acknowledged message does not come back, though its deadline passes', async () => {
-    const queue = freshQueue();
+    const queue = freshName();
     await send(queue, 'done');
     const [message] = await receive(queue, { visibilitySeconds: 1 });
     await post('deliveries/acknowledge', { tokens: [message?.token] });
@@ -69,7 +68,7 @@ function pulls() {
   });
 
   it('a rejected message is ready at once', async () => {
-    const queue = freshQueue();
+    const queue = freshName();
     await send(queue, 'again');
     const [message] = await receive(queue);
     await post('deliveries/reject', { tokens: [message?.token] });
@@ -77,7 +76,7 @@ function pulls() {
   });
 
   it('an extended delivery outlives its first deadline', async () => {
-    const queue = freshQueue();
+    const queue = freshName();
     await send(queue, 'slow work');
     const [message] = await receive(queue, { visibilitySeconds: 1 });
     await post('deliveries/extend', { tokens: [message?.token], visibilitySeconds: 60 });
@@ -85,7 +84,17 @@ function pulls() {
   });
 }
 
-describe('receivers on the embedded store', () => {
+describe.skipIf(subjectKind === 'local')(`receivers on a ${subjectKind} broker`, () => {
+  let broker: Subject;
+  beforeAll(async () => {
+    broker = await startSubject();
+    ({ url } = broker);
+  });
+  afterAll(() => broker.close());
+  pulls();
+});
+
+describe.runIf(subjectKind === 'local')('receivers on the embedded store', () => {
   const folder = temporaryFolder();
   let broker: BrokerProcess;
   beforeAll(async () => {
@@ -99,7 +108,7 @@ describe('receivers on the embedded store', () => {
   pulls();
 });
 
-describe.skipIf(!dynamoAvailable())(dynamoTitle('receivers'), () => {
+describe.runIf(subjectKind === 'local' && dynamoAvailable())(dynamoTitle('receivers'), () => {
   let engine: DynamoEngine;
   let broker: BrokerProcess;
   beforeAll(async () => {
