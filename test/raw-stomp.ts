@@ -63,6 +63,10 @@ export class RawStomp {
     this.#socket.pause();
   }
 
+  resumeReading(): void {
+    this.#socket.resume();
+  }
+
   /** Breaks the connection off without a word. */
   destroy(): void {
     this.#socket.destroy();
