@@ -1,20 +1,18 @@
-import type { AckMode, Delivery } from '../model/message.ts';
-import type { PushOutcome } from '../shard/conclude.ts';
-import type { PlannedDelivery } from '../shard/deal.ts';
+import type { Delivery } from '../model/message.ts';
 import type { Context } from '../shard/draft.ts';
-import { isExpired } from '../shard/expiry.ts';
 import { leaseFrom } from '../shard/lease.ts';
-import type { PlannedMessage } from '../shard/take.ts';
-import { encodeToken, type Token } from '../shard/token.ts';
 import { settle, type Turn, takeTurn } from '../shard/turn.ts';
 import type { Head } from '../store/port.ts';
+import { type Member, readAudience } from './audience.ts';
 import { Reading } from './bodies.ts';
 import { commitTurn } from './commit.ts';
 import { forwardDeadLetters } from './dead-letters.ts';
+import { deliveryOf, stampOf } from './deliveries.ts';
 import { freshNonce, type Mastership } from './inbox.ts';
 import type { Broker } from './parts.ts';
+import { byOrderOfCommit, isHeldUp, push } from './push.ts';
 import { damageOf } from './quarantine.ts';
-import { entriesOf, hasDeadLetters, queueOf, stateOfHead } from './shards.ts';
+import { entriesOf, hasDeadLetters, stateOfHead } from './shards.ts';
 import { extendBodies, probeConsumers } from './upkeep.ts';
 
 /** Takes what a turn gave to a pull, once that is committed. */
@@ -47,19 +45,22 @@ async function takeTurns(broker: Broker, mastership: Mastership, onPull: OnPull)
   let isCalm = true;
   for (let turns = 0; ; turns++) {
     if (turns === broker.turnsPerRequest) return handOver(broker, head, nonce);
-    const context = contextOf(broker, head, takeover);
+    const members = await readAudience(broker, head.shard);
+    const context = contextOf(broker, head, takeover, members);
     // One append may bring more than an inbox is meant to hold, and a commit can name only so much.
     const absorbed = Math.min(head.inbox.length, broker.limits.inboxEntries);
     const isRest = absorbed < head.inbox.length;
     const turn = await decide(broker, head, absorbed, context);
     await forwardDeadLetters(broker, head.shard, turn.draft.incarnation, turn.deadLetters);
     const [before, after] = byOrderOfCommit(turn);
-    const pushed = await push(broker, head, nonce, turn, before);
-    const settled = settle(turn.draft, pushed, context);
     // A release may lose no ring since this read: what rang later may be seen only by the next turn.
     const { rings } = head;
+    const first = await push(broker, { head, nonce }, turn, before, members);
+    if (!first) return;
+    const { pushed } = first;
+    const settled = settle(turn.draft, pushed, context);
     const mayRelease = () => isCalm && !isRest && (!turn.more || isHeldUp(pushed));
-    let outcome = await commitTurn(broker, head, nonce, settled, {
+    let outcome = await commitTurn(broker, first.head, first.nonce, settled, {
       absorbed,
       releaseAt: mayRelease() && after.length === 0 ? rings : undefined,
     });
@@ -67,12 +68,12 @@ async function takeTurns(broker: Broker, mastership: Mastership, onPull: OnPull)
     answerPulls(head.shard, turn, onPull);
     lookAfter(broker, head.shard, turn);
     if (after.length > 0 && outcome.nonce !== undefined) {
-      nonce = outcome.nonce;
-      const pushedLate = await push(broker, outcome.head, nonce, turn, after);
-      for (const [delivery, result] of pushedLate) pushed.set(delivery, result);
-      const settledLate = settle(turn.draft, pushedLate, context);
+      const late = await push(broker, { head: outcome.head, nonce: outcome.nonce }, turn, after, members);
+      if (!late) return;
+      for (const [delivery, result] of late.pushed) pushed.set(delivery, result);
+      const settledLate = settle(turn.draft, late.pushed, context);
       const releaseAt = mayRelease() ? rings : undefined;
-      outcome = await commitTurn(broker, outcome.head, nonce, settledLate, { absorbed: 0, releaseAt });
+      outcome = await commitTurn(broker, late.head, late.nonce, settledLate, { absorbed: 0, releaseAt });
       if (!outcome) return;
     }
     head = outcome.head;
@@ -88,13 +89,14 @@ export function leadLater(broker: Broker, mastership: Mastership | undefined): v
   if (mastership) broker.defer(() => lead(broker, mastership));
 }
 
-function contextOf(broker: Broker, head: Head, takeover: boolean): Context {
+function contextOf(broker: Broker, head: Head, takeover: boolean, members: readonly Member[] | undefined): Context {
   return {
     now: broker.clock.now(),
     limits: broker.limits,
     takeover,
     epoch: broker.epoch,
     deadLetters: hasDeadLetters(head.shard),
+    audience: members?.length,
     pageKey: broker.random.id(),
   };
 }
@@ -106,72 +108,6 @@ async function decide(broker: Broker, head: Head, absorbed: number, context: Con
   const turn = await reading.decide((lookup) => takeTurn(state, entries, lookup, context));
   for (const key of turn.missing) broker.log('body missing', { shard: head.shard, key });
   return turn;
-}
-
-/** Pushes that come before the commit, and those that come after it. Pulls are answered, not pushed. */
-function byOrderOfCommit(turn: Turn): [PlannedDelivery[], PlannedDelivery[]] {
-  const pushes = turn.deliveries.filter((delivery) => delivery.consumer.connection !== '');
-  return [pushes.filter((delivery) => !delivery.commitFirst), pushes.filter((delivery) => delivery.commitFirst)];
-}
-
-/** Connections in parallel; to one connection, one delivery after the other. */
-async function push(
-  broker: Broker,
-  head: Head,
-  nonce: string,
-  turn: Turn,
-  deliveries: readonly PlannedDelivery[],
-): Promise<Map<PlannedDelivery, PushOutcome>> {
-  const outcomes = new Map<PlannedDelivery, PushOutcome>();
-  const byConnection = Map.groupBy(deliveries, (delivery) => delivery.consumer.connection);
-  const until = head.lease?.nonce === nonce ? head.lease.until : 0;
-  await Promise.all(
-    [...byConnection.values()].map(async (mine) => {
-      for (const delivery of mine) outcomes.set(delivery, await pushOne(broker, head.shard, until, turn, delivery));
-    }),
-  );
-  return outcomes;
-}
-
-/** What a transport did not take is tried again at the shard's next wake-up, not at once. */
-function isHeldUp(pushed: ReadonlyMap<PlannedDelivery, PushOutcome>): boolean {
-  return [...pushed.values()].includes('unsent');
-}
-
-/** A push cannot be fenced: it is not begun, and not waited for, beyond the lease. */
-async function pushOne(
-  broker: Broker,
-  shard: string,
-  until: number,
-  turn: Turn,
-  { consumer, messages }: PlannedDelivery,
-): Promise<PushOutcome> {
-  const now = broker.clock.now();
-  const timeoutMs = Math.min(broker.limits.postMs, until - now);
-  // This invocation may have stood still since the turn was decided.
-  if (timeoutMs <= 0 || messages.some(({ message }) => isExpired(message, now))) return 'unsent';
-  const deliveries = messages.map((message) => deliveryOf(shard, stampOf(turn, consumer.ack), message));
-  return broker.outlet.deliver(consumer.connection, consumer.subscription, deliveries, timeoutMs);
-}
-
-/** What the tokens of one consumer's deliveries have in common. */
-export type Stamp = Pick<Token, 'incarnation' | 'backlog' | 'cumulative'>;
-
-function stampOf({ draft, backlog }: Turn, ack: AckMode): Stamp {
-  return { incarnation: draft.incarnation, backlog, cumulative: ack === 'client' };
-}
-
-/** What a consumer gets for a message that was planned for it. */
-export function deliveryOf(shard: string, stamp: Stamp, planned: Omit<PlannedMessage, 'transient'>): Delivery {
-  const { message, sequence, attempt, key, index, redelivered, failures } = planned;
-  return {
-    message,
-    messageId: `${key}-${index}`,
-    queue: queueOf(shard),
-    token: encodeToken({ ...stamp, shard, sequence, attempt }),
-    redelivered,
-    deliveryCount: failures + 1,
-  };
 }
 
 function answerPulls(shard: string, turn: Turn, onPull: OnPull): void {

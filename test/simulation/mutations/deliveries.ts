@@ -83,7 +83,7 @@ export const ofDeliveries: readonly Mutation[] = [
   ),
   mutation(
     'what expired since the turn was decided is pushed',
-    'broker/lead.ts',
+    'broker/push.ts',
     'if (timeoutMs <= 0 || messages.some(({ message }) => isExpired(message, now)))',
     'if (timeoutMs <= 0)',
   ),
