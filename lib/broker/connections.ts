@@ -1,3 +1,4 @@
+import { type Destination, formatDestination, readDestination } from '../model/destination.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { AckMode } from '../model/message.ts';
 import { pack, unpack } from '../shard/packing.ts';
@@ -8,7 +9,7 @@ import { unsubscribe } from './subscribe.ts';
 export type ConnectionSubscription = {
   readonly id: string;
   readonly consumer: string;
-  readonly queue: string;
+  readonly destination: Destination;
   readonly ack: AckMode;
 };
 
@@ -37,13 +38,18 @@ function decode(bytes: Uint8Array): Connection {
     const [version, subscriptions] = value as [string, [string, string, string, AckMode][]];
     return {
       version,
-      subscriptions: subscriptions.map(([id, consumer, queue, ack]) => ({ id, consumer, queue, ack })),
+      subscriptions: subscriptions.map(([id, consumer, destination, ack]) => {
+        return { id, consumer, destination: readDestination(destination), ack };
+      }),
     };
   });
 }
 
 function encode({ version, subscriptions }: Connection): Uint8Array {
-  return pack([version, subscriptions.map(({ id, consumer, queue, ack }) => [id, consumer, queue, ack])]);
+  return pack([
+    version,
+    subscriptions.map(({ id, consumer, destination, ack }) => [id, consumer, formatDestination(destination), ack]),
+  ]);
 }
 
 export async function writeConnection(broker: Broker, connection: string, record: Connection): Promise<void> {
@@ -75,7 +81,7 @@ export async function changeConnection(
   throw new BrokerError('NOT_CONNECTED', 'This connection is closed.');
 }
 
-/** Forgets a connection and takes its consumers out of their queues. */
+/** Forgets a connection and takes its consumers out of their queues and topics. */
 export async function closeConnection(
   broker: Broker,
   connection: string,
@@ -83,12 +89,12 @@ export async function closeConnection(
 ): Promise<void> {
   const record = await readConnection(broker, connection);
   if (!record) return;
-  const byQueue = Map.groupBy(record.subscriptions, (subscription) => subscription.queue);
+  const byDestination = Map.groupBy(record.subscriptions, ({ destination }) => formatDestination(destination));
   await Promise.all(
-    [...byQueue].map(([queue, mine]) =>
+    [...byDestination].map(([destination, mine]) =>
       unsubscribe(
         broker,
-        queue,
+        readDestination(destination),
         mine.map((subscription) => subscription.consumer),
         reason,
       ),

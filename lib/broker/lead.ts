@@ -8,13 +8,15 @@ import type { PlannedMessage } from '../shard/take.ts';
 import { encodeToken, type Token } from '../shard/token.ts';
 import { settle, type Turn, takeTurn } from '../shard/turn.ts';
 import type { Head } from '../store/port.ts';
+import { type Member, readAudience } from './audience.ts';
 import { Reading } from './bodies.ts';
 import { commitTurn } from './commit.ts';
 import { forwardDeadLetters } from './dead-letters.ts';
+import { fanOut, type Held } from './fan-out.ts';
 import { freshNonce, type Mastership } from './inbox.ts';
 import type { Broker } from './parts.ts';
 import { damageOf } from './quarantine.ts';
-import { entriesOf, hasDeadLetters, queueOf, stateOfHead } from './shards.ts';
+import { entriesOf, hasDeadLetters, stateOfHead } from './shards.ts';
 import { extendBodies, probeConsumers } from './upkeep.ts';
 
 /** Takes what a turn gave to a pull, once that is committed. */
@@ -47,19 +49,22 @@ async function takeTurns(broker: Broker, mastership: Mastership, onPull: OnPull)
   let isCalm = true;
   for (let turns = 0; ; turns++) {
     if (turns === broker.turnsPerRequest) return handOver(broker, head, nonce);
-    const context = contextOf(broker, head, takeover);
+    const members = await readAudience(broker, head.shard);
+    const context = contextOf(broker, head, takeover, members);
     // One append may bring more than an inbox is meant to hold, and a commit can name only so much.
     const absorbed = Math.min(head.inbox.length, broker.limits.inboxEntries);
     const isRest = absorbed < head.inbox.length;
     const turn = await decide(broker, head, absorbed, context);
     await forwardDeadLetters(broker, head.shard, turn.draft.incarnation, turn.deadLetters);
     const [before, after] = byOrderOfCommit(turn);
-    const pushed = await push(broker, head, nonce, turn, before);
-    const settled = settle(turn.draft, pushed, context);
     // A release may lose no ring since this read: what rang later may be seen only by the next turn.
     const { rings } = head;
+    const first = await push(broker, { head, nonce }, turn, before, members);
+    if (!first) return;
+    const { pushed } = first;
+    const settled = settle(turn.draft, pushed, context);
     const mayRelease = () => isCalm && !isRest && (!turn.more || isHeldUp(pushed));
-    let outcome = await commitTurn(broker, head, nonce, settled, {
+    let outcome = await commitTurn(broker, first.head, first.nonce, settled, {
       absorbed,
       releaseAt: mayRelease() && after.length === 0 ? rings : undefined,
     });
@@ -67,12 +72,12 @@ async function takeTurns(broker: Broker, mastership: Mastership, onPull: OnPull)
     answerPulls(head.shard, turn, onPull);
     lookAfter(broker, head.shard, turn);
     if (after.length > 0 && outcome.nonce !== undefined) {
-      nonce = outcome.nonce;
-      const pushedLate = await push(broker, outcome.head, nonce, turn, after);
-      for (const [delivery, result] of pushedLate) pushed.set(delivery, result);
-      const settledLate = settle(turn.draft, pushedLate, context);
+      const late = await push(broker, { head: outcome.head, nonce: outcome.nonce }, turn, after, members);
+      if (!late) return;
+      for (const [delivery, result] of late.pushed) pushed.set(delivery, result);
+      const settledLate = settle(turn.draft, late.pushed, context);
       const releaseAt = mayRelease() ? rings : undefined;
-      outcome = await commitTurn(broker, outcome.head, nonce, settledLate, { absorbed: 0, releaseAt });
+      outcome = await commitTurn(broker, late.head, late.nonce, settledLate, { absorbed: 0, releaseAt });
       if (!outcome) return;
     }
     head = outcome.head;
@@ -88,13 +93,14 @@ export function leadLater(broker: Broker, mastership: Mastership | undefined): v
   if (mastership) broker.defer(() => lead(broker, mastership));
 }
 
-function contextOf(broker: Broker, head: Head, takeover: boolean): Context {
+function contextOf(broker: Broker, head: Head, takeover: boolean, members: readonly Member[] | undefined): Context {
   return {
     now: broker.clock.now(),
     limits: broker.limits,
     takeover,
     epoch: broker.epoch,
     deadLetters: hasDeadLetters(head.shard),
+    audience: members?.length,
     pageKey: broker.random.id(),
   };
 }
@@ -114,11 +120,31 @@ function byOrderOfCommit(turn: Turn): [PlannedDelivery[], PlannedDelivery[]] {
   return [pushes.filter((delivery) => !delivery.commitFirst), pushes.filter((delivery) => delivery.commitFirst)];
 }
 
-/** Connections in parallel; to one connection, one delivery after the other. */
+/** What became of pushes, and the mastership after them. */
+type Pushed = Held & { readonly pushed: Map<PlannedDelivery, PushOutcome> };
+
+/** @returns undefined if the lease was lost on the way */
 async function push(
   broker: Broker,
-  head: Head,
-  nonce: string,
+  held: Held,
+  turn: Turn,
+  deliveries: readonly PlannedDelivery[],
+  members: readonly Member[] | undefined,
+): Promise<Pushed | undefined> {
+  const [planned] = deliveries;
+  if (!members || !planned) return { ...held, pushed: await pushAll(broker, held, turn, deliveries) };
+  const { shard } = held.head;
+  const stamp = stampOf(turn, planned.consumer.ack);
+  const given = planned.messages.map((message) => deliveryOf(shard, stamp, message));
+  const { incarnation } = turn.draft;
+  const after = await fanOut(broker, held, { planned, deliveries: given, incarnation, members });
+  return after && { ...after, pushed: new Map([[planned, 'sent']]) };
+}
+
+/** Connections in parallel; to one connection, one delivery after the other. */
+async function pushAll(
+  broker: Broker,
+  { head, nonce }: Held,
   turn: Turn,
   deliveries: readonly PlannedDelivery[],
 ): Promise<Map<PlannedDelivery, PushOutcome>> {
@@ -167,7 +193,7 @@ export function deliveryOf(shard: string, stamp: Stamp, planned: Omit<PlannedMes
   return {
     message,
     messageId: `${key}-${index}`,
-    queue: queueOf(shard),
+    destination: shard,
     token: encodeToken({ ...stamp, shard, sequence, attempt }),
     redelivered,
     deliveryCount: failures + 1,

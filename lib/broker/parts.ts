@@ -30,6 +30,18 @@ export type Outlet = {
     deliveries: readonly Delivery[],
     timeoutMs: number,
   ) => Promise<PushOutcome>;
+  /**
+   * Gives a member of an audience all of these, in order: what is refused for now is tried again, within the time. A
+   * connection that does not take them all is closed, since it must not go on with a gap.
+   * @param deliveries the same array for every member that gets the same
+   * @returns false if the connection is gone or was closed
+   */
+  readonly feed: (
+    connection: string,
+    subscription: string,
+    deliveries: readonly Delivery[],
+    timeoutMs: number,
+  ) => Promise<boolean>;
   readonly isOpen: (connection: string) => Promise<boolean>;
 };
 

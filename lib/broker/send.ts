@@ -1,3 +1,4 @@
+import type { Destination } from '../model/destination.ts';
 import { expiryOf, isPersistent, type OutgoingMessage } from '../model/message.ts';
 import type { Run } from '../shard/entry.ts';
 import { blobOf, intoBatches } from './batches.ts';
@@ -6,23 +7,29 @@ import { leadLater } from './lead.ts';
 import { checkSize } from './message-size.ts';
 import type { Broker } from './parts.ts';
 import { recordQueue } from './queues.ts';
-import { shardOf } from './shards.ts';
+import { shardAt } from './shards.ts';
 
 /**
- * Sends messages to a queue: when it resolves, they are durable, in this order, all or none. Creates the queue.
+ * Sends messages to a queue or a topic: when it resolves, they are durable, in this order, all or none. Creates the
+ * queue.
  * @returns their message ids
  * @throws BrokerError BODY_TOO_LARGE, before anything is written; OVERLOADED
  */
-export async function send(broker: Broker, queue: string, messages: readonly OutgoingMessage[]): Promise<string[]> {
+export async function send(
+  broker: Broker,
+  destination: Destination,
+  messages: readonly OutgoingMessage[],
+): Promise<string[]> {
   for (const message of messages) checkSize(message, broker.limits);
+  const shard = shardAt(destination);
   const now = broker.clock.now();
   const batches = intoBatches(broker, messages);
-  const blobs = batches.map((batch) => blobOf(broker, shardOf(queue), batch, now));
+  const blobs = batches.map((batch) => blobOf(broker, shard, batch, now));
   const requests = batches.map(({ key, part }): Identified => {
     return { id: key, request: { kind: 'send', key, runs: runsOf(part), born: Math.floor(now / 1000) } };
   });
-  const { head, mastership } = await append(broker, shardOf(queue), requests, { blobs, ring: true });
-  if (!head.state) await recordQueue(broker, queue);
+  const { head, mastership } = await append(broker, shard, requests, { blobs, ring: true });
+  if (!head.state && destination.kind === 'queue') await recordQueue(broker, destination.name);
   leadLater(broker, mastership);
   return batches.flatMap(({ key, part }) => part.map((_, i) => `${key}-${i}`));
 }

@@ -1,4 +1,4 @@
-import { isDeadLetterQueue } from '../model/destination.ts';
+import { type Destination, formatDestination, isDeadLetterQueue } from '../model/destination.ts';
 import { decodeEntry, type Entry } from '../shard/entry.ts';
 import { emptyState, type State } from '../shard/state.ts';
 import { decodeState } from '../shard/state-codec.ts';
@@ -8,19 +8,30 @@ import type { Broker } from './parts.ts';
 import { readStored } from './quarantine.ts';
 
 const prefix = '/queue/';
+const topicPrefix = '/topic/';
 
 /** The shard of a queue. */
 export function shardOf(queue: string): string {
   return prefix + queue;
 }
 
+/** The shard of a queue or a topic. */
+export function shardAt(destination: Destination): string {
+  return formatDestination(destination);
+}
+
 export function queueOf(shard: string): string {
   return shard.slice(prefix.length);
 }
 
-/** What exhausts its deliveries here goes to a dead-letter queue, unless this is one. */
+/** Whether the shard gives each message to everybody who is there, rather than to one consumer. */
+export function isTopic(shard: string): boolean {
+  return shard.startsWith(topicPrefix);
+}
+
+/** What exhausts its deliveries here goes to a dead-letter queue, unless this is one, or a topic. */
 export function hasDeadLetters(shard: string): boolean {
-  return !isDeadLetterQueue(queueOf(shard));
+  return !isTopic(shard) && !isDeadLetterQueue(queueOf(shard));
 }
 
 /**
@@ -42,5 +53,7 @@ export function entriesOf({ shard, inbox }: Head): readonly Entry[] {
 export function viewHead(broker: Broker, head: Head): View {
   const { clock, epoch, limits } = broker;
   const deadLetters = hasDeadLetters(head.shard);
-  return viewOf(stateOfHead(head), entriesOf(head), { now: clock.now(), epoch, limits, deadLetters });
+  // Who would get it matters to a turn alone.
+  const audience = isTopic(head.shard) ? 0 : undefined;
+  return viewOf(stateOfHead(head), entriesOf(head), { now: clock.now(), epoch, limits, deadLetters, audience });
 }

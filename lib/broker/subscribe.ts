@@ -1,16 +1,18 @@
+import type { Destination } from '../model/destination.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { AckMode } from '../model/message.ts';
+import { joinAudience, leaveAudience } from './audience.ts';
 import { append } from './inbox.ts';
 import { leadLater } from './lead.ts';
 import type { Broker } from './parts.ts';
 import { recordQueue } from './queues.ts';
-import { shardOf, viewHead } from './shards.ts';
+import { shardAt, viewHead } from './shards.ts';
 import { leaveShard } from './upkeep.ts';
 
 export type Subscription = {
   /** The consumer's id: fresh for each subscription, never used again. */
   readonly consumer: string;
-  readonly queue: string;
+  readonly destination: Destination;
   readonly connection: string;
   /** What the outlet needs to address deliveries to the subscription. */
   readonly subscription: string;
@@ -20,31 +22,39 @@ export type Subscription = {
 };
 
 /**
- * Adds a consumer to a queue, which is created if need be. Its connection's record must name it already, so that the
- * consumer is found when the connection goes.
+ * Adds a consumer to a queue, which is created if need be, or to the audience of a topic. Its connection's record must
+ * name it already, so that the consumer is found when the connection goes.
  * @throws BrokerError LIMIT_EXCEEDED when the queue has as many consumers as it can have
  */
 export async function subscribe(broker: Broker, subscription: Subscription): Promise<void> {
-  const { consumer, queue, connection, ack } = subscription;
+  if (subscription.destination.kind === 'queue') await joinQueue(broker, subscription);
+  else await joinAudience(broker, shardAt(subscription.destination), subscription);
+}
+
+async function joinQueue(broker: Broker, subscription: Subscription): Promise<void> {
+  const { consumer, destination, connection, ack } = subscription;
+  const shard = shardAt(destination);
   const { consumersPerShard, prefetchMax } = broker.limits;
   const prefetch = Math.min(subscription.prefetch, prefetchMax);
   const request = { kind: 'join', connection, subscription: subscription.subscription, ack, prefetch } as const;
-  const { head, mastership } = await append(broker, shardOf(queue), [{ id: consumer, request }], { ring: true });
-  if (!head.state) await recordQueue(broker, queue);
+  const { head, mastership } = await append(broker, shard, [{ id: consumer, request }], { ring: true });
+  if (!head.state) await recordQueue(broker, destination.name);
   leadLater(broker, mastership);
   if (viewHead(broker, head).consumers > consumersPerShard) {
-    await leaveShard(broker, shardOf(queue), [{ id: consumer }], 'unsubscribed');
-    throw new BrokerError('LIMIT_EXCEEDED', `/queue/${queue} has ${consumersPerShard} consumers, which is the most.`);
+    await leaveShard(broker, shard, [{ id: consumer }], 'unsubscribed');
+    throw new BrokerError('LIMIT_EXCEEDED', `${shard} has ${consumersPerShard} consumers, which is the most.`);
   }
 }
 
-/** Takes consumers out of their queue; what they have in flight is ready again. */
+/** Takes consumers out of their queue, where what they have in flight is ready again, or out of an audience. */
 export async function unsubscribe(
   broker: Broker,
-  queue: string,
+  destination: Destination,
   consumers: readonly string[],
   reason: 'unsubscribed' | 'lost',
 ): Promise<void> {
+  const shard = shardAt(destination);
+  if (destination.kind !== 'queue') return await leaveAudience(broker, shard, consumers);
   const all = consumers.map((id) => ({ id }));
-  await leaveShard(broker, shardOf(queue), all, reason);
+  await leaveShard(broker, shard, all, reason);
 }

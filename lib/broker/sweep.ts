@@ -6,7 +6,7 @@ import { becomeMaster, freshNonce, stealIfDead } from './inbox.ts';
 import { lead } from './lead.ts';
 import type { Broker } from './parts.ts';
 import { isRecorded, recordQueue } from './queues.ts';
-import { queueOf, viewHead } from './shards.ts';
+import { isTopic, queueOf, viewHead } from './shards.ts';
 
 /** How much of what is due one sweep looks at, and at how many shards at once: one that is slow holds up few others. */
 const SWEEP_DUES = 1000;
@@ -64,8 +64,8 @@ async function lookAt(broker: Broker, shard: string, dues: readonly Due[]): Prom
 
 async function isIdle(broker: Broker, head: Head): Promise<boolean> {
   // A crash may have come between a queue's first message and its record.
-  const queue = queueOf(head.shard);
-  if (!(await isRecorded(broker, queue))) await recordQueue(broker, queue);
+  const queue = isTopic(head.shard) ? undefined : queueOf(head.shard);
+  if (queue !== undefined && !(await isRecorded(broker, queue))) await recordQueue(broker, queue);
   return !viewHead(broker, head).hasWork;
 }
 

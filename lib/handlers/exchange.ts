@@ -9,6 +9,7 @@ import type { Broker } from '../broker/parts.ts';
 import { send } from '../broker/send.ts';
 import { acknowledge, reject, settleMessage } from '../broker/settlement.ts';
 import { subscribe, unsubscribe } from '../broker/subscribe.ts';
+import { formatDestination, readDestination } from '../model/destination.ts';
 import { asBrokerError, BrokerError } from '../model/errors.ts';
 import { version } from '../model/version.ts';
 import { alreadyConnected, type Command } from '../stomp/command.ts';
@@ -77,14 +78,14 @@ export class Exchange {
     }
   }
 
-  /** One write for each queue that is sent to, and for each shard in which deliveries end. */
+  /** One write for each queue or topic that is sent to, and for each shard in which deliveries end. */
   async #runTogether(steps: readonly Step[]): Promise<Refusal | undefined> {
     const sends = steps.filter((step): step is Sending => step.command.kind === 'send');
-    const byQueue = Map.groupBy(sends, ({ command }) => command.queue);
+    const byDestination = Map.groupBy(sends, ({ command }) => formatDestination(command.destination));
     const settlings = steps.filter((step): step is Settling => step.command.kind !== 'send');
     const byVerb = Map.groupBy(settlings, ({ command }) => command.kind);
     const refusals = await Promise.all([
-      ...[...byQueue].map(([queue, mine]) => this.#send(queue, mine)),
+      ...[...byDestination].map(([destination, mine]) => this.#send(destination, mine)),
       ...[...byVerb].map(([verb, mine]) => this.#settle(verb, mine)),
     ]);
     const refused = refusals.filter((refusal) => refusal !== undefined);
@@ -93,10 +94,13 @@ export class Exchange {
     return refused[0];
   }
 
-  async #send(queue: string, steps: readonly Sending[]): Promise<(Refusal & { steps: readonly Step[] }) | undefined> {
+  async #send(
+    destination: string,
+    steps: readonly Sending[],
+  ): Promise<(Refusal & { steps: readonly Step[] }) | undefined> {
     try {
       const messages = steps.map(({ command }) => command.message);
-      await send(this.#broker, queue, messages);
+      await send(this.#broker, readDestination(destination), messages);
       return undefined;
     } catch (error) {
       return { error: asBrokerError(error), receipt: steps.find(({ receipt }) => receipt)?.receipt, steps };
@@ -146,15 +150,15 @@ export class Exchange {
   }
 
   /** The record first, then the consumer, then the record again: a consumer whose connection went is taken out. */
-  async #subscribe({ id, queue, ack, prefetch }: Command & { kind: 'subscribe' }): Promise<void> {
+  async #subscribe({ id, destination, ack, prefetch }: Command & { kind: 'subscribe' }): Promise<void> {
     const consumer = this.#broker.random.id();
     const most = this.#broker.limits.subscriptionsPerConnection;
-    await this.#change((record) => withSubscription(record, { id, consumer, queue, ack }, most));
+    await this.#change((record) => withSubscription(record, { id, consumer, destination, ack }, most));
     const connection = this.#connection;
     const subscription = addressOf(id, this.version ?? '1.2', ack === 'auto');
-    await subscribe(this.#broker, { consumer, queue, connection, subscription, ack, prefetch });
+    await subscribe(this.#broker, { consumer, destination, connection, subscription, ack, prefetch });
     if (await readConnection(this.#broker, connection)) return;
-    await unsubscribe(this.#broker, queue, [consumer], 'lost');
+    await unsubscribe(this.#broker, destination, [consumer], 'lost');
   }
 
   #subscriptionOf(id: string): ConnectionSubscription {
@@ -163,8 +167,8 @@ export class Exchange {
     throw new BrokerError('UNKNOWN_SUBSCRIPTION', `This connection has no subscription "${id.slice(0, 64)}".`);
   }
 
-  async #unsubscribe({ id, queue, consumer }: ConnectionSubscription): Promise<void> {
-    await unsubscribe(this.#broker, queue, [consumer], 'unsubscribed');
+  async #unsubscribe({ id, destination, consumer }: ConnectionSubscription): Promise<void> {
+    await unsubscribe(this.#broker, destination, [consumer], 'unsubscribed');
     await this.#change((record) => ({
       ...record,
       subscriptions: record.subscriptions.filter((other) => other.id !== id),
@@ -174,9 +178,11 @@ export class Exchange {
   async #settleMessage(command: Command & { kind: 'acknowledge-message' | 'reject-message' }): Promise<void> {
     const { kind, messageId, subscription } = command;
     const candidates = subscription === undefined ? this.#record.subscriptions : [this.#subscriptionOf(subscription)];
+    // What a topic gave is done already.
+    const ofQueues = candidates.filter(({ destination }) => destination.kind === 'queue');
     await Promise.all(
-      candidates.map(({ queue, consumer, ack }) =>
-        settleMessage(this.#broker, queue, messageId, { kind, consumer, upTo: ack === 'client' }),
+      ofQueues.map(({ destination, consumer, ack }) =>
+        settleMessage(this.#broker, destination.name, messageId, { kind, consumer, upTo: ack === 'client' }),
       ),
     );
   }

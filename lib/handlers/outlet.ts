@@ -1,8 +1,10 @@
 import type { Clock, Outlet } from '../broker/parts.ts';
 import { type Push, packFrames } from '../gateway/push.ts';
+import { BrokerError } from '../model/errors.ts';
 import type { Limits } from '../model/limits.ts';
+import type { Delivery } from '../model/message.ts';
 import type { StompVersion } from '../stomp/frame.ts';
-import { messageFrame } from '../stomp/replies.ts';
+import { errorFrame, messageFrame } from '../stomp/replies.ts';
 
 const versions = ['1.0', '1.1', '1.2'] as const satisfies readonly StompVersion[];
 
@@ -18,14 +20,18 @@ function readAddress(address: string): { subscription: string; version: StompVer
 
 /** Delivers as MESSAGE frames, packed into posts that go out one after the other, all of them within the time. */
 export function stompOutlet(push: Push, limits: Limits, clock: Clock): Outlet {
+  const encode = (address: string, deliveries: readonly Delivery[]) => {
+    const { subscription, version, isAuto } = readAddress(address);
+    const frames = deliveries.map((delivery) => messageFrame(delivery, subscription, version, isAuto, limits));
+    return packFrames(frames, limits.postBytes);
+  };
+  const encodeForAll = rememberLast(encode);
   return {
     isOpen: push.isOpen,
     async deliver(connection, address, deliveries, timeoutMs) {
-      const { subscription, version, isAuto } = readAddress(address);
-      const frames = deliveries.map((delivery) => messageFrame(delivery, subscription, version, isAuto, limits));
       const giveUpAt = clock.now() + timeoutMs;
       let isFirst = true;
-      for (const post of packFrames(frames, limits.postBytes)) {
+      for (const post of encode(address, deliveries)) {
         const left = giveUpAt - clock.now();
         if (left <= 0) return isFirst ? 'unsent' : 'unknown';
         const outcome = await push.post(connection, post, left);
@@ -36,5 +42,62 @@ export function stompOutlet(push: Push, limits: Limits, clock: Clock): Outlet {
       }
       return 'sent';
     },
+    async feed(connection, address, deliveries, timeoutMs) {
+      const giveUpAt = clock.now() + timeoutMs;
+      for (const post of encodeForAll(address, deliveries)) {
+        const outcome = await postPatiently(push, clock, connection, post, giveUpAt);
+        if (outcome === 'sent') continue;
+        if (outcome === 'missed') await cutOff(push, connection, readAddress(address).version);
+        return false;
+      }
+      return true;
+    },
   };
+}
+
+type Encode = (address: string, deliveries: readonly Delivery[]) => readonly Uint8Array[];
+
+/** Members of an audience that are addressed alike come one after the other, and get the same octets. */
+function rememberLast(encode: Encode): Encode {
+  let last: { address: string; deliveries: readonly Delivery[]; posts: readonly Uint8Array[] } | undefined;
+  return (address, deliveries) => {
+    if (last?.address !== address || last.deliveries !== deliveries) {
+      last = { address, deliveries, posts: encode(address, deliveries) };
+    }
+    return last.posts;
+  };
+}
+
+const FIRST_WAIT_MS = 20;
+const LONGEST_WAIT_MS = 500;
+
+/** Repeats a post that is refused for now. `missed`: it was never taken, or nobody knows. */
+async function postPatiently(
+  push: Push,
+  clock: Clock,
+  connection: string,
+  post: Uint8Array,
+  giveUpAt: number,
+): Promise<'sent' | 'gone' | 'missed'> {
+  for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
+    const left = giveUpAt - clock.now();
+    if (left <= 0) return 'missed';
+    const outcome = await push.post(connection, post, left);
+    if (outcome === 'unknown') return 'missed';
+    if (outcome !== 'refused') return outcome;
+    await clock.sleep(Math.min(waitMs, giveUpAt - clock.now()));
+  }
+}
+
+/** How long the last word to a connection may take. */
+const FAREWELL_MS = 500;
+
+/** Closes a connection that would go on with a gap; its client is told why, if it still listens. */
+async function cutOff(push: Push, connection: string, version: StompVersion): Promise<void> {
+  const error = new BrokerError(
+    'OVERLOADED',
+    'The connection is too slow for its subscriptions to topics, and is closed: messages that are sent from here on would leave a gap.',
+  );
+  await push.post(connection, errorFrame(error, undefined, version), FAREWELL_MS);
+  await push.close(connection);
 }

@@ -56,6 +56,12 @@ export function formatDestination(destination: Destination): string {
   return `/${destination.kind}/${destination.name}`;
 }
 
+/** Reads what `formatDestination` wrote. */
+export function readDestination(formatted: string): Destination {
+  const [prefix, kind] = prefixes.find(([start]) => formatted.startsWith(start)) ?? ['', 'queue'];
+  return { kind, name: formatted.slice(prefix.length) };
+}
+
 const deadLetterPrefix = 'DLQ.';
 
 /** What lies in a dead-letter queue is not dead-lettered again. */

@@ -49,6 +49,8 @@ export type Limits = {
   readonly skewMs: number;
   /** The longest that one post to a connection may take. */
   readonly postMs: number;
+  /** To how many connections a topic's turn posts at the same time. */
+  readonly postsAtOnce: number;
   /** Until when a post whose outcome is unknown is taken for lost. */
   readonly unknownPostMs: number;
   /** Waits of a pull: the longest, and the visibility timeout's default and maximum. */
@@ -90,6 +92,7 @@ const shared = {
   leaseMs: 5 * SECOND_MS,
   skewMs: SECOND_MS,
   postMs: 3 * SECOND_MS,
+  postsAtOnce: 64,
   unknownPostMs: 30 * SECOND_MS,
   waitMs: 20 * SECOND_MS,
   visibilityMs: 30 * SECOND_MS,

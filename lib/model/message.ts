@@ -23,8 +23,8 @@ export type Delivery = {
   readonly message: Message;
   /** The same over all redeliveries. */
   readonly messageId: string;
-  /** The queue's name, without a prefix. */
-  readonly queue: string;
+  /** The queue or the topic that it was sent to, e.g. `/queue/orders`. */
+  readonly destination: string;
   /** Acknowledges, rejects or extends this delivery. */
   readonly token: string;
   /** True if some consumer may have had the message before. */

@@ -51,7 +51,8 @@ export function restApi({ broker, version, allowedOrigins = [], loopbackOnly = f
 /** Those with a suffix come before those that end in a name. */
 function routesOf(broker: Broker, version: string): readonly Route[] {
   const routes: Route[] = [
-    sendRoute(broker),
+    sendRoute(broker, 'queue'),
+    sendRoute(broker, 'topic'),
     browseRoute(broker),
     purgeRoute(broker),
     receiveRoute(broker),

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { Browsed } from '../broker/browse.ts';
+import { readDestination } from '../model/destination.ts';
 import type { Delivery, Message } from '../model/message.ts';
 import type { BrowsedMessage, ReceivedMessage, SentMessage } from './message-schema.ts';
 import { fieldOfHeader, type StandardField } from './standard-headers.ts';
@@ -8,7 +9,8 @@ type Content = Omit<SentMessage, 'headers' | 'timeToLiveMs'> & Pick<ReceivedMess
 
 /** A delivery as its receiver sees it. */
 export function receivedOf({ message, ...delivery }: Delivery): ReceivedMessage {
-  const { messageId, token, queue, redelivered, deliveryCount } = delivery;
+  const { messageId, token, destination, redelivered, deliveryCount } = delivery;
+  const queue = readDestination(destination).name;
   return { messageId, token, queue, redelivered, deliveryCount, ...contentOf(message) };
 }
 

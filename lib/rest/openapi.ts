@@ -27,7 +27,7 @@ export function describeApi(routes: readonly Route[], version: string): Json {
     info: {
       title: 'CirrusMQ',
       version,
-      description: 'Queues over HTTP. A name of a queue may hold slashes, plain or percent-encoded.',
+      description: 'Queues and topics over HTTP. Their names may hold slashes, plain or percent-encoded.',
     },
     paths: Object.fromEntries(paths),
     components: { schemas: componentsOf(routes) },
@@ -77,7 +77,7 @@ const queueName = {
   name: 'name',
   in: 'path',
   required: true,
-  description: "The queue's name, e.g. orders or orders/eu.",
+  description: 'The name of the queue or topic, e.g. orders or orders/eu.',
   schema: { type: 'string' },
 };
 

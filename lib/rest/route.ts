@@ -20,7 +20,7 @@ export type Schemas = Readonly<Record<string, z.core.$ZodType>>;
 /** One operation of the interface: what serves it, and what describes it. */
 export type Route = {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
-  /** With `{name}` for the queue's name, which may hold slashes. */
+  /** With `{name}` for the name of a queue or topic, which may hold slashes. */
   readonly path: string;
   /** Its name in the description, unique. */
   readonly operation: string;
@@ -52,13 +52,13 @@ export function routeFinder(routes: readonly Route[]): (path: string) => Match |
 }
 
 /**
- * The queue that a path names, percent-encoded or plain.
+ * The name of a queue or topic in a path, percent-encoded or plain.
  * @throws BrokerError INVALID_DESTINATION
  */
 export function queueNamed(written: string, limits: Limits): string {
   const name = decodePercent(written);
   if (!name.startsWith('/')) return parseDestination(name, limits).name;
-  throw invalidName(written, 'it begins with a slash; here a queue goes by its bare name');
+  throw invalidName(written, 'it begins with a slash; here a queue or topic goes by its bare name');
 }
 
 function decodePercent(written: string): string {
@@ -70,5 +70,5 @@ function decodePercent(written: string): string {
 }
 
 function invalidName(written: string, why: string): BrokerError {
-  return new BrokerError('INVALID_DESTINATION', `The queue's name "${written.slice(0, 64)}" is not valid: ${why}.`);
+  return new BrokerError('INVALID_DESTINATION', `The name "${written.slice(0, 64)}" is not valid: ${why}.`);
 }

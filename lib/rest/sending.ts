@@ -4,6 +4,7 @@ import * as z from 'zod/mini';
 import { checkSize } from '../broker/message-size.ts';
 import type { Broker } from '../broker/parts.ts';
 import { send } from '../broker/send.ts';
+import type { Destination } from '../model/destination.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { OutgoingMessage } from '../model/message.ts';
 import { check } from './check.ts';
@@ -17,14 +18,23 @@ import type { Call, Reply, Route } from './route.ts';
 const sentOne = z.object({ messageId: z.string() });
 const sentSeveral = z.object({ results: z.array(z.union([sentOne, z.object({ error: failure })])) });
 
+const operations = {
+  queue: { operation: 'sendMessages', summary: 'Sends one message, or a batch in its order.' },
+  topic: {
+    operation: 'publishMessages',
+    summary: 'Sends one message, or a batch in its order, to everybody who is subscribed to the topic.',
+  },
+} as const;
+
 /** Sends one message or a batch; a body that is text or octets is itself the message's. */
-export function sendRoute(broker: Broker): Route {
+export function sendRoute(broker: Broker, kind: 'queue' | 'topic'): Route {
+  const { operation, summary } = operations[kind];
   const sentBatch = sentBatchOf(broker.limits.batchCount);
   return {
     method: 'POST',
-    path: '/v1/queues/{name}/messages',
-    operation: 'sendMessages',
-    summary: 'Sends one message, or a batch in its order. What the reply confirms is durable.',
+    path: `/v1/${kind}s/{name}/messages`,
+    operation,
+    summary: `${summary} What the reply confirms is durable.`,
     body: {
       required: true,
       types: {
@@ -41,15 +51,16 @@ export function sendRoute(broker: Broker): Route {
         schemas: { BatchResults: sentSeveral },
       },
     },
-    async handle({ request, queue }: Call): Promise<Reply> {
+    async handle({ request, queue: name }: Call): Promise<Reply> {
+      const destination = { kind, name };
       if (mediaTypeOf(request) !== 'application/json')
-        return await sendOne(broker, queue, await readRaw(broker, request));
+        return await sendOne(broker, destination, await readRaw(broker, request));
       const value = await readJson(request, broker.limits);
       if (typeof value === 'object' && value !== null && 'messages' in value) {
-        return await sendBatch(broker, queue, check(sentBatch, value, 'The batch').messages);
+        return await sendBatch(broker, destination, check(sentBatch, value, 'The batch').messages);
       }
       const message = check(sentMessage, value, 'The message');
-      return await sendOne(broker, queue, outgoingOf(message, broker.limits, broker.clock.now()));
+      return await sendOne(broker, destination, outgoingOf(message, broker.limits, broker.clock.now()));
     },
   };
 }
@@ -72,18 +83,18 @@ async function readRaw({ limits }: Broker, request: HonoRequest): Promise<Outgoi
   return message;
 }
 
-async function sendOne(broker: Broker, queue: string, message: OutgoingMessage): Promise<Reply> {
-  const [messageId] = await send(broker, queue, [message]);
+async function sendOne(broker: Broker, destination: Destination, message: OutgoingMessage): Promise<Reply> {
+  const [messageId] = await send(broker, destination, [message]);
   return { status: 201, json: { messageId } };
 }
 
 /** What cannot be sent is refused alone; the rest goes in one request to the broker, in its order. */
-async function sendBatch(broker: Broker, queue: string, messages: readonly SentMessage[]): Promise<Reply> {
+async function sendBatch(broker: Broker, destination: Destination, messages: readonly SentMessage[]): Promise<Reply> {
   const now = broker.clock.now();
   const read = messages.map((message) => outgoingOrError(() => outgoingOf(message, broker.limits, now)));
   const good = read.filter((outcome): outcome is OutgoingMessage => !(outcome instanceof BrokerError));
   const errors = read.filter((outcome) => outcome instanceof BrokerError);
-  const ids = (good.length > 0 ? await send(broker, queue, good) : []).values();
+  const ids = (good.length > 0 ? await send(broker, destination, good) : []).values();
   const results = read.map((outcome) =>
     outcome instanceof BrokerError ? { error: failureOf(outcome) } : { messageId: ids.next().value },
   );

@@ -1,4 +1,4 @@
-import { type Context, cursorOf, type Draft, type Lookup, readyCount, total } from './draft.ts';
+import { type Context, cursorOf, type Draft, type Lookup, total } from './draft.ts';
 import type { DeliveryRange, Entry } from './entry.ts';
 import {
   bury,
@@ -10,6 +10,7 @@ import {
   landUpTo,
   passDeadlines,
 } from './flights.ts';
+import { dropReady } from './ready.ts';
 import { endOf, type Reference } from './reference.ts';
 import { admit, admitForward, rememberLeft } from './repeats.ts';
 import type { Flight } from './state.ts';
@@ -59,7 +60,7 @@ function arrive(draft: Draft, entry: Entry, context: Context): void {
       draft.pulls.push({ id: entry.id, max: entry.max, deadline: entry.deadline });
       return;
     case 'purge':
-      if (admit(draft, entry) !== 'repeat') purge(draft);
+      if (admit(draft, entry) !== 'repeat') draft.counts.purged += dropReady(draft);
       return;
     case 'extended':
       draft.references = draft.references.map((r) => (r.first < entry.upTo ? { ...r, born: entry.born } : r));
@@ -122,15 +123,6 @@ function arriveConsumer(draft: Draft, entry: Entry & { kind: 'join' }, context: 
   const patience = Math.floor(context.limits.probeMs / 1000);
   const number = draft.nextConsumer++;
   draft.consumers.push({ number, id, connection, subscription, ack, prefetch, seen, patience });
-}
-
-function purge(draft: Draft): void {
-  draft.counts.purged += readyCount(draft);
-  // What is partly drawn is needed by those who have the rest.
-  const held = new Set(draft.held.map(({ key }) => key));
-  for (const { key, shared } of draft.references) if (!shared && !held.has(key)) draft.spent.push(key);
-  draft.references = [];
-  draft.returned = [];
 }
 
 /** What ends deliveries, or puts off their end. */

@@ -15,6 +15,11 @@ export type Context = {
   readonly epoch: string;
   /** What exhausted its deliveries goes to a dead-letter queue. False in a dead-letter queue. */
   readonly deadLetters: boolean;
+  /**
+   * How many subscriptions are to get every message of a topic, as they were after its head was read. Undefined where
+   * each message goes to one of the shard's own consumers.
+   */
+  readonly audience: number | undefined;
   /** Fresh: the beginning of the keys of the pages that this turn writes. */
   readonly pageKey: string;
 };

@@ -2,6 +2,7 @@ import type { Message } from '../model/message.ts';
 import { deal, type PlannedDelivery } from './deal.ts';
 import { type Context, type Draft, type Lookup, locate, type Needs, readyCount, total } from './draft.ts';
 import { refreshExpiry } from './expiry.ts';
+import { discharge } from './fan-out.ts';
 import { drawReady } from './ready.ts';
 import { findServers } from './servers.ts';
 import { takeReady } from './take.ts';
@@ -27,6 +28,7 @@ export type Plan = {
 
 /** Decides which ready messages go to whom, and takes them out of the ready ones. */
 export function plan(draft: Draft, lookup: Lookup, context: Context): Plan | Needs {
+  if (context.audience === 0) discharge(draft);
   const servers = findServers(draft, context);
   const room = Math.min(context.limits.inFlightPerShard - total(draft.flights), context.limits.turnMessages);
   const demand = Math.min(

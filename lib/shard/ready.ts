@@ -1,4 +1,4 @@
-import { cursorOf, type Draft, type Lookup, locate } from './draft.ts';
+import { cursorOf, type Draft, type Lookup, locate, readyCount } from './draft.ts';
 import { endOf, type Reference } from './reference.ts';
 import type { Returned } from './state.ts';
 
@@ -75,6 +75,17 @@ export function drawReady(draft: Draft, lookup: Lookup, count: number): void {
     left -= drawn;
   }
   while (left > 0 && draft.references.length > 0) left -= drawFresh(draft, lookup, left);
+}
+
+/** Takes all ready messages out, unread. @returns how many there were */
+export function dropReady(draft: Draft): number {
+  const count = readyCount(draft);
+  // What is partly drawn is needed by those who have the rest.
+  const held = new Set(draft.held.map(({ key }) => key));
+  for (const { key, shared } of draft.references) if (!shared && !held.has(key)) draft.spent.push(key);
+  draft.references = [];
+  draft.returned = [];
+  return count;
 }
 
 function drawFresh(draft: Draft, lookup: Lookup, count: number): number {

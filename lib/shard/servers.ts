@@ -1,11 +1,15 @@
 import type { Context, Draft } from './draft.ts';
+import { audience } from './fan-out.ts';
 import type { Consumer } from './state.ts';
 
 /** Somebody who takes messages in this turn, and how many; a pull's are to be acknowledged before its deadline. */
 export type Server = { readonly consumer: Consumer; readonly credit: number; readonly deadline: number };
 
-/** Pulls first: their callers wait. Then the consumers that have room. */
+/** Pulls first: their callers wait. Then the consumers that have room. A topic has its audience alone. */
 export function findServers(draft: Draft, context: Context): Server[] {
+  if (context.audience !== undefined) {
+    return context.audience > 0 ? [{ consumer: audience, credit: context.limits.turnMessages, deadline: 0 }] : [];
+  }
   return [...servePulls(draft, context), ...servePushes(draft)];
 }
 
@@ -46,7 +50,7 @@ function servePushes(draft: Draft): Server[] {
   return [...later, ...open.filter((server) => server.consumer.number <= draft.rotation)];
 }
 
-/** Whether some consumer could take a message now. */
-export function hasCredit(draft: Draft): boolean {
-  return draft.pulls.length > 0 || servePushes(draft).length > 0;
+/** Whether some consumer could take a message now. A topic's messages go at any time, to nobody if nobody is there. */
+export function hasCredit(draft: Draft, context: Pick<Context, 'audience'>): boolean {
+  return context.audience !== undefined || draft.pulls.length > 0 || servePushes(draft).length > 0;
 }

@@ -1,6 +1,7 @@
 import type { Message } from '../model/message.ts';
 import type { Context, Draft, Lookup, Needs } from './draft.ts';
 import { isDue, isExpired } from './expiry.ts';
+import { turnBytes } from './fan-out.ts';
 import { readySpans, type Span } from './ready.ts';
 
 /** One message, to go out in this turn. */
@@ -68,12 +69,14 @@ class Taking {
   #drawn = 0;
   #expired = 0;
   #lost = 0;
+  readonly #bytesMax: number;
   #bytes = 0;
   cutShort = false;
 
   constructor(context: Context, demand: number) {
     this.#context = context;
     this.#demand = demand;
+    this.#bytesMax = turnBytes(context);
   }
 
   /** False once enough is taken. */
@@ -96,7 +99,7 @@ class Taking {
   #add(planned: PlannedMessage): boolean {
     if (this.messages.length >= this.#demand) return false;
     const bytes = this.#bytes + planned.message.body.byteLength;
-    if (this.#bytes > 0 && bytes > this.#context.limits.turnBytes) {
+    if (this.#bytes > 0 && bytes > this.#bytesMax) {
       this.cutShort = true;
       return false;
     }

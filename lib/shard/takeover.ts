@@ -13,9 +13,9 @@ import { drawReady, putBack, readySpans, type Span } from './ready.ts';
 export function suspect(draft: Draft, entries: readonly Entry[], lookup: Lookup, context: Context): readonly string[] {
   endInterruptedPushes(draft);
   const { limits, now } = context;
-  if (!hasPushFirst(draft)) return [];
+  if (!hasPushFirst(draft, context)) return [];
   let left =
-    Math.min(roomForPushes(draft, now), limits.turnMessages) +
+    Math.min(roomForPushes(draft, context), limits.turnMessages) +
     entries.reduce((sum, entry) => sum + ended(entry, draft), 0);
   // What had expired was passed over on the way.
   let walked = 0;
@@ -50,12 +50,16 @@ function suspected(span: Span) {
 }
 
 /** Cumulative consumers get nothing before a commit. */
-function hasPushFirst(draft: Draft): boolean {
-  return draft.consumers.some((consumer) => consumer.connection !== '' && consumer.ack !== 'client');
+function hasPushFirst(draft: Draft, { audience }: Context): boolean {
+  return (
+    audience !== undefined ||
+    draft.consumers.some((consumer) => consumer.connection !== '' && consumer.ack !== 'client')
+  );
 }
 
 /** How many messages the consumers had room for. A delivery whose deadline has passed may have been over already. */
-function roomForPushes(draft: Draft, now: number): number {
+function roomForPushes(draft: Draft, { now, audience }: Context): number {
+  if (audience !== undefined) return Number.POSITIVE_INFINITY;
   const lasting = draft.flights.filter((flight) => !isLate(flight, now));
   let room = total(draft.pulls.map(({ max }) => ({ count: max })));
   for (const { connection, number, prefetch } of draft.consumers) {

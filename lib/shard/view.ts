@@ -17,7 +17,7 @@ export type View = {
 
 const nothingRead = { page: () => undefined, batch: () => undefined };
 
-type Viewing = Pick<Context, 'now' | 'epoch' | 'limits' | 'deadLetters'>;
+type Viewing = Pick<Context, 'now' | 'epoch' | 'limits' | 'deadLetters' | 'audience'>;
 
 export function viewOf(state: State, inbox: readonly Entry[], viewing: Viewing): View {
   const { now } = viewing;
@@ -31,6 +31,6 @@ export function viewOf(state: State, inbox: readonly Entry[], viewing: Viewing):
     inFlight: total(draft.flights),
     consumers: draft.consumers.filter((consumer) => consumer.connection !== '').length,
     draft,
-    hasWork: (ready > draft.early && hasCredit(draft)) || draft.dying.length > 0 || expired,
+    hasWork: (ready > draft.early && hasCredit(draft, viewing)) || draft.dying.length > 0 || expired,
   };
 }

@@ -35,7 +35,7 @@ export function nextWakeUp(draft: Draft, context: Context): number | undefined {
 
 function canGo(draft: Draft, context: Context): boolean {
   if (readyCount(draft) === 0) return false;
-  return hasCredit(draft) || draft.returned.some((range) => isExhausted(range, context));
+  return hasCredit(draft, context) || draft.returned.some((range) => isExhausted(range, context));
 }
 
 /** A consumer whose prefetch is used up gets no push that could find it gone. */

@@ -1,4 +1,4 @@
-import { parseDestination } from '../model/destination.ts';
+import { type Destination, parseDestination } from '../model/destination.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { Limits } from '../model/limits.ts';
 import type { AckMode, OutgoingMessage } from '../model/message.ts';
@@ -9,11 +9,11 @@ import { messageOf } from './outgoing.ts';
 /** What a client's frame asks for. */
 export type Command =
   | { readonly kind: 'connect'; readonly version: StompVersion }
-  | { readonly kind: 'send'; readonly queue: string; readonly message: OutgoingMessage }
+  | { readonly kind: 'send'; readonly destination: Destination; readonly message: OutgoingMessage }
   | {
       readonly kind: 'subscribe';
       readonly id: string;
-      readonly queue: string;
+      readonly destination: Destination;
       readonly ack: AckMode;
       readonly prefetch: number;
     }
@@ -45,7 +45,7 @@ export function readCommand(frame: Frame, version: StompVersion | undefined, lim
   if (frame.headers.transaction !== undefined) throw unsupported('Transactions are not supported.');
   switch (frame.command) {
     case 'SEND':
-      return { kind: 'send', queue: queueOf(frame, limits), message: messageOf(frame, limits) };
+      return { kind: 'send', destination: destinationOf(frame, limits), message: messageOf(frame, limits) };
     case 'SUBSCRIBE':
       return readSubscribe(frame, version, limits);
     case 'UNSUBSCRIBE':
@@ -75,10 +75,12 @@ function required(frame: Frame, name: string): string {
   throw new BrokerError('INVALID_HEADER', `A ${frame.command} frame needs the header "${name}".`);
 }
 
-function queueOf(frame: Frame, limits: Limits): string {
+function destinationOf(frame: Frame, limits: Limits): Destination {
   const destination = parseDestination(required(frame, 'destination'), limits);
-  if (destination.kind === 'queue') return destination.name;
-  throw unsupported(`Destinations of the kind /${destination.kind}/ are not supported; queues are: /queue/{name}.`);
+  if (destination.kind === 'queue' || destination.kind === 'topic') return destination;
+  throw unsupported(
+    `Destinations of the kind /${destination.kind}/ are not supported; /queue/{name} and /topic/{name} are.`,
+  );
 }
 
 /** 1.0 lets a client do without; its destination stands in. @see STOMP 1.0 SUBSCRIBE, UNSUBSCRIBE */
@@ -103,13 +105,41 @@ function readSubscribe(frame: Frame, version: StompVersion, limits: Limits): Com
     throw new BrokerError('INVALID_HEADER', `The ack mode "${ack.slice(0, 64)}" is none of ${ackModes.join(', ')}.`);
   }
   if (frame.headers.selector !== undefined) throw unsupported('Selectors are not supported.');
+  const destination = destinationOf(frame, limits);
+  if (destination.kind === 'topic') checkTopic(frame, ack);
   return {
     kind: 'subscribe',
     id,
-    queue: queueOf(frame, limits),
+    destination,
     ack: ack as AckMode,
     prefetch: prefetchOf(frame, limits),
   };
+}
+
+/** What makes a subscription to a topic outlive its connection, or more than live, in this broker or that. */
+const notLive = [
+  'durable',
+  'activemq.subscriptionName',
+  'activemq.subcriptionName',
+  'durable-subscription-name',
+  'durable-subscriber-name',
+  'activemq.retroactive',
+  'activemq.noLocal',
+  'no-local',
+];
+
+/** @throws BrokerError NOT_SUPPORTED: a subscription to a topic is live, and acknowledges by itself */
+function checkTopic({ headers }: Frame, ack: string): void {
+  if (ack !== 'auto') {
+    throw unsupported(
+      `The ack mode ${ack} is not supported on a topic; auto is, where each message is done once it is sent.`,
+    );
+  }
+  const asked = notLive.find((name) => headers[name] !== undefined && headers[name] !== 'false');
+  if (asked === undefined) return;
+  throw unsupported(
+    `The header "${asked}" is not supported on a topic: its subscriptions get what is sent while they last.`,
+  );
 }
 
 /** @see ActiveMQ: STOMP, `activemq.prefetchSize`; RabbitMQ: STOMP plugin, `prefetch-count` */

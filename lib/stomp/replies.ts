@@ -37,10 +37,10 @@ export function messageFrame(
   isAuto: boolean,
   limits: Limits,
 ): Buffer {
-  const { message, messageId, queue, token, redelivered } = delivery;
+  const { message, messageId, destination, token, redelivered } = delivery;
   const headers: Record<string, string> = {
     __proto__: null as never,
-    destination: `/queue/${queue}`,
+    destination,
     'message-id': messageId,
     subscription,
     redelivered: String(redelivered),

@@ -107,7 +107,7 @@ function decorateDirectory(inner: Store, meter: Meter): Directory {
     async listRecords(family, after, limit) {
       const found = await inner.listRecords(family, after, limit);
       const bytes = found.reduce((sum, { name, value }) => sum + recordBytes({ family, name }, value, undefined), 0);
-      meter.ledger.read('listRecords', readUnits(bytes) / 2);
+      meter.ledger.read('listRecords', readUnits(bytes));
       return found;
     },
   };

@@ -56,7 +56,7 @@ export interface Store {
   getRecord(key: RecordKey): Promise<Uint8Array | undefined>;
   deleteRecord(key: RecordKey): Promise<void>;
 
-  /** Records of a family in the order of their names (by octets of UTF-8), after the name `after`; at most `limit`. */
+  /** Records of a family in the order of their names (by octets of UTF-8), after `after`, at most `limit`: a consistent read. */
   listRecords(family: string, after: string, limit: number): Promise<readonly DirectoryRecord[]>;
 
   /** Writes what is under way and lets go of the store. */

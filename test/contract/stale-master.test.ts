@@ -63,10 +63,11 @@ function fences(openStore: () => Promise<Store>) {
       isOpen: async () => true,
     });
     const subscription = addressOf('s', '1.2', false);
-    const consumer = { consumer: 'consumer-0123456', queue: 'fenced', connection: 'c', subscription, prefetch: 20 };
+    const destination = { kind: 'queue', name: 'fenced' } as const;
+    const consumer = { consumer: 'consumer-0123456', destination, connection: 'c', subscription, prefetch: 20 };
     await subscribe(living.broker, { ...consumer, ack: 'client-individual' });
     await living.afterwards.settled();
-    await send(stale.broker, 'fenced', [message]);
+    await send(stale.broker, destination, [message]);
     await paused.promise;
 
     await wake(living.broker, '/queue/fenced');

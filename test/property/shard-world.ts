@@ -256,6 +256,7 @@ export class World {
       takeover: this.#takeover,
       epoch: this.#epoch,
       deadLetters: true,
+      audience: undefined,
       pageKey,
     };
     viewOf(this.state, entries, context);

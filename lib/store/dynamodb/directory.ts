@@ -44,7 +44,7 @@ export async function deleteRecord(db: Connection, key: RecordKey): Promise<void
   await completed(db.patient.send(new DeleteItemCommand({ TableName: db.directoryTable, Key })));
 }
 
-/** An eventually consistent read, of as many pages as `limit` takes. */
+/** A consistent read, of as many pages as `limit` takes. */
 export async function listRecords(
   db: Connection,
   family: string,
@@ -70,6 +70,7 @@ function queryFamily(db: Connection, family: string, start: Item | undefined, li
     ExpressionAttributeNames: namesIn(KeyConditionExpression),
     ExpressionAttributeValues: { ':family': { S: family } },
     Limit: limit,
+    ConsistentRead: true,
     ...(start && { ExclusiveStartKey: start }),
   });
 }

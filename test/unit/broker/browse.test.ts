@@ -14,7 +14,7 @@ const bodies = (shown: Awaited<ReturnType<typeof browse>>) =>
 it('a message whose last delivery was rejected can be browsed until it is a dead letter', async () => {
   const store = new MemoryStore();
   const { broker, afterwards } = benchOn(store, { limits: { ...cloudLimits, deliveries: 1 } });
-  await send(broker, 'q', [textMessage('a')]);
+  await send(broker, { kind: 'queue', name: 'q' }, [textMessage('a')]);
   await afterwards.settled();
   const receiving = receive(broker, 'q', { max: 1, waitMs: 0, visibilityMs: 60_000 });
   const [delivery] = await receiving;
@@ -35,7 +35,7 @@ it('a browse looks again when what it was about to read went while it read', asy
           isOvertaken = false;
           await purgeQueue(broker, 'q');
           await afterwards.settled();
-          await send(broker, 'q', [textMessage('new')]);
+          await send(broker, { kind: 'queue', name: 'q' }, [textMessage('new')]);
           await afterwards.settled();
         }
         return await inner.getBlobs(shard, keys);
@@ -43,7 +43,7 @@ it('a browse looks again when what it was about to read went while it read', asy
     })),
     { cacheBytes: 0 },
   );
-  await send(broker, 'q', [textMessage('old')]);
+  await send(broker, { kind: 'queue', name: 'q' }, [textMessage('old')]);
   await afterwards.settled();
   expect(bodies(await browse(broker, 'q', 0, 10))).toEqual(['new']);
 });

@@ -7,7 +7,8 @@ import { benchOn, storeWith, textMessage } from './bench.ts';
 it('a queue that gets a consumer while it is being deleted stays', async () => {
   const store = storeWith((inner) => ({
     async removeHead(shard, rings, discard) {
-      const subscription = { consumer: 'consumer-aaaaaaa', queue: 'q', connection: 'c', subscription: '2as' };
+      const destination = { kind: 'queue', name: 'q' } as const;
+      const subscription = { consumer: 'consumer-aaaaaaa', destination, connection: 'c', subscription: '2as' };
       await subscribe(bench.broker, { ...subscription, ack: 'auto', prefetch: 1 });
       await bench.afterwards.settled();
       return await inner.removeHead(shard, rings, discard);
@@ -15,7 +16,7 @@ it('a queue that gets a consumer while it is being deleted stays', async () => {
   }));
   const bench = benchOn(store);
   await createQueue(bench.broker, 'q');
-  await send(bench.broker, 'q', [textMessage('a')]);
+  await send(bench.broker, { kind: 'queue', name: 'q' }, [textMessage('a')]);
   await bench.afterwards.settled();
   await expect(deleteQueue(bench.broker, 'q')).rejects.toMatchObject({ code: 'QUEUE_IN_USE' });
 });
@@ -26,14 +27,14 @@ it('a deletion that is refused takes no message', async () => {
     storeWith((inner) => ({
       async removeHead(shard, rings, discard) {
         if (isUsed) {
-          await send(bench.broker, 'q', [textMessage('b')]);
+          await send(bench.broker, { kind: 'queue', name: 'q' }, [textMessage('b')]);
           await bench.afterwards.settled();
         }
         return await inner.removeHead(shard, rings, discard);
       },
     })),
   );
-  await send(bench.broker, 'q', [textMessage('a')]);
+  await send(bench.broker, { kind: 'queue', name: 'q' }, [textMessage('a')]);
   await bench.afterwards.settled();
   await expect(deleteQueue(bench.broker, 'q')).rejects.toMatchObject({ code: 'QUEUE_IN_USE' });
   const { depth } = await describeQueue(bench.broker, 'q');

@@ -17,7 +17,7 @@ it('a commit that keeps the lease and whose reply is lost removes its entries fr
     storeWith((inner) => ({
       async commit(shard, commit) {
         // Somebody sends while the first turn is taken, so that its master goes on.
-        sentMeanwhile ??= send(bench.broker, 'q', [textMessage('second')]);
+        sentMeanwhile ??= send(bench.broker, { kind: 'queue', name: 'q' }, [textMessage('second')]);
         await sentMeanwhile;
         const outcome = await inner.commit(shard, commit);
         if (outcome.kind !== 'committed' || !commit.lease || isLost) return outcome;
@@ -26,7 +26,7 @@ it('a commit that keeps the lease and whose reply is lost removes its entries fr
       },
     })),
   );
-  await send(bench.broker, 'q', [textMessage('first')]);
+  await send(bench.broker, { kind: 'queue', name: 'q' }, [textMessage('first')]);
   await bench.afterwards.settled();
   expect(isLost).toBe(true);
   const head = await bench.broker.store.readHead('/queue/q');
@@ -54,7 +54,7 @@ it('a lease that was stolen by a write whose reply was lost is not taken for one
   const dead: Lease = { nonce: 'dead', until: now - 60_000 };
   const { store } = bench.broker;
   await store.append('/queue/q', { blobs: [], entries: [], ring: dead, room: 64, minute: 1, mustExist: false });
-  await send(bench.broker, 'q', [textMessage('first')]);
+  await send(bench.broker, { kind: 'queue', name: 'q' }, [textMessage('first')]);
   await bench.afterwards.settled();
   // Without the knowledge that it took over, it leads nothing: the lease runs out, and is stolen by who knows.
   expect(seen).toEqual([]);
@@ -76,7 +76,7 @@ it('a pull whose master lost its lease gets what the next master gave it', async
     })),
   );
   let arePulled = false;
-  await send(bench.broker, 'q', [textMessage('first')]);
+  await send(bench.broker, { kind: 'queue', name: 'q' }, [textMessage('first')]);
   await bench.afterwards.settled();
   arePulled = true;
   const deliveries = await receive(bench.broker, 'q', pull);
@@ -104,11 +104,11 @@ it('a push that is refused for now is tried again at the wake-up, and no turn be
     },
   );
   const { broker, afterwards } = bench;
-  await send(broker, 'q', [textMessage('a'), textMessage('b'), textMessage('c')]);
+  await send(broker, { kind: 'queue', name: 'q' }, [textMessage('a'), textMessage('b'), textMessage('c')]);
   await afterwards.settled();
   await subscribe(broker, {
     consumer: 'consumer-aaaaaaa',
-    queue: 'q',
+    destination: { kind: 'queue', name: 'q' },
     connection: 'c',
     subscription: '2as',
     ack: 'auto',

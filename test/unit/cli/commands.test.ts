@@ -11,7 +11,7 @@ afterEach(() => line.close());
 
 function put(queue: string, ...bodies: (string | Uint8Array)[]): Promise<string[]> {
   const messages = bodies.map((body) => ({ body: Buffer.from(body), text: typeof body === 'string', headers: {} }));
-  return send(line.broker, queue, messages);
+  return send(line.broker, { kind: 'queue', name: queue }, messages);
 }
 
 async function state(queue: string) {

@@ -9,7 +9,7 @@ import { MemoryStore } from '../../../lib/store/memory/memory-store.ts';
 export function memoryBroker(limits: Partial<Limits> = {}, parts: Partial<Broker> = {}): Broker {
   return {
     store: new MemoryStore(),
-    outlet: { deliver: async () => 'gone', isOpen: async () => false },
+    outlet: { feed: async () => false, deliver: async () => 'gone', isOpen: async () => false },
     clock: systemClock,
     random: systemRandom(),
     limits: { ...localLimits, ...limits },

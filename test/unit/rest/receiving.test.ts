@@ -65,7 +65,7 @@ describe('receive', () => {
 
   it('shows what came over STOMP', async () => {
     const headers = { persistent: 'false', priority: '7', expires: '0', 'content-encoding': 'gzip' };
-    await send(api.broker, 'orders', [{ body: Buffer.from('x'), text: true, headers }]);
+    await send(api.broker, { kind: 'queue', name: 'orders' }, [{ body: Buffer.from('x'), text: true, headers }]);
     const { json } = await api.post(receive);
     expect(json.messages[0]).toMatchObject({
       persistent: false,

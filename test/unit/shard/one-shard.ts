@@ -58,7 +58,8 @@ export class OneShard {
 
   context(over: Partial<Context> = {}): Context {
     const pageKey = `page${++this.#turns}`;
-    return { now: NOW, limits: this.limits, takeover: false, epoch: '', deadLetters: true, pageKey, ...over };
+    const queue = { deadLetters: true, audience: undefined };
+    return { now: NOW, limits: this.limits, takeover: false, epoch: '', pageKey, ...queue, ...over };
   }
 
   decide(entries: readonly Entry[], context: Context): Turn {

@@ -1,0 +1,103 @@
+import type { Delivery } from '../model/message.ts';
+import type { PlannedDelivery } from '../shard/deal.ts';
+import type { Head } from '../store/port.ts';
+import { leaveAudience, type Member } from './audience.ts';
+import { commitTurn } from './commit.ts';
+import type { Broker } from './parts.ts';
+import { stateOfHead } from './shards.ts';
+
+/** A mastership as it is now: each renewal changes it. */
+export type Held = { readonly head: Head; readonly nonce: string };
+
+/** A topic's messages on their way to its audience. */
+export type FanOut = {
+  readonly planned: PlannedDelivery;
+  /** `planned.messages`, one by one, as their receivers get them. */
+  readonly deliveries: readonly Delivery[];
+  readonly incarnation: string;
+  readonly members: readonly Member[];
+};
+
+/**
+ * Gives every member of an audience its messages: connections in parallel, to one connection one post after the other.
+ * The lease is renewed on the way, so that an audience may be larger than what a lease has time for.
+ * @returns undefined if the lease was lost: another master goes on, and pushes again what is not committed
+ */
+export async function fanOut(broker: Broker, held: Held, fan: FanOut): Promise<Held | undefined> {
+  const lease = new LeaseKeeper(broker, held);
+  // Those who are addressed alike get the same octets, and come one after the other.
+  const inOrder = [...fan.members].sort(byAddress);
+  const connections = Map.groupBy(inOrder, (member) => member.connection).values();
+  const gone: string[] = [];
+  let isLost = false;
+  const work = async () => {
+    for (const members of connections) {
+      for (const member of members) {
+        const leftMs = await lease.leftMs();
+        isLost ||= leftMs <= 0;
+        if (isLost) return;
+        const { connection, subscription, consumer } = member;
+        const mine = deliveriesFor(member, fan);
+        const timeoutMs = Math.min(broker.limits.postMs, leftMs);
+        if (mine.length > 0 && !(await broker.outlet.feed(connection, subscription, mine, timeoutMs))) {
+          gone.push(consumer);
+        }
+      }
+    }
+  };
+  const workers = Math.min(broker.limits.postsAtOnce, fan.members.length);
+  const ended = await Promise.allSettled(Array.from({ length: workers }, work));
+  // A post that is begun is waited for, whatever becomes of the others.
+  for (const end of ended) if (end.status === 'rejected') throw end.reason;
+  if (gone.length > 0) await leaveAudience(broker, held.head.shard, gone);
+  return isLost ? undefined : lease.held;
+}
+
+function byAddress({ subscription: a }: Member, { subscription: b }: Member): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}
+
+/** What was sent before the member subscribed is not for it. */
+function deliveriesFor({ incarnation, from }: Member, fan: FanOut): readonly Delivery[] {
+  const { messages } = fan.planned;
+  const first = messages[0]?.sequence ?? from;
+  if (first >= from || incarnation !== fan.incarnation) return fan.deliveries;
+  return fan.deliveries.filter((_, i) => (messages[i]?.sequence ?? 0) >= from);
+}
+
+/** Renews a lease once half of its time is over. The state stays as it is: no push is committed by that. */
+class LeaseKeeper {
+  readonly #broker: Broker;
+  held: Held | undefined;
+  #renewing: Promise<void> | undefined;
+
+  constructor(broker: Broker, held: Held) {
+    this.#broker = broker;
+    this.held = held;
+  }
+
+  /** The time for which the lease is sure to hold, in milliseconds; 0 if it is another's. */
+  async leftMs(): Promise<number> {
+    if (this.#leftMs() < this.#broker.limits.leaseMs / 2) {
+      this.#renewing ??= this.#renew().finally(() => {
+        this.#renewing = undefined;
+      });
+      await this.#renewing;
+    }
+    return this.#leftMs();
+  }
+
+  #leftMs(): number {
+    const { head, nonce } = this.held ?? {};
+    return head?.lease && head.lease.nonce === nonce ? head.lease.until - this.#broker.clock.now() : 0;
+  }
+
+  async #renew(): Promise<void> {
+    if (!this.held) return;
+    const { head, nonce } = this.held;
+    const unchanged = { state: stateOfHead(head), pages: [], discard: [], wake: undefined, wakeAt: undefined };
+    const renewed = await commitTurn(this.#broker, head, nonce, unchanged, { absorbed: 0, releaseAt: undefined });
+    this.held = renewed?.nonce === undefined ? undefined : { head: renewed.head, nonce: renewed.nonce };
+  }
+}
