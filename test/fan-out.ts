@@ -20,9 +20,7 @@ export async function gatherAudience(url: string, topic: string, count: number):
     total += 1;
     if (waiting && total >= waiting.total) waiting.resolve();
   };
-  await Promise.all(
-    members.map((member, i) => subscribe(member, topic, take(got[i] as string[]), { ack: 'auto' })),
-  );
+  await Promise.all(members.map((member, i) => subscribe(member, topic, take(got[i] as string[]), { ack: 'auto' })));
   return {
     members,
     got,
@@ -36,7 +34,12 @@ export async function gatherAudience(url: string, topic: string, count: number):
 }
 
 /** Publishes with receipts, `window` at a time. */
-export async function publish(producer: Connected, topic: string, bodies: readonly string[], window = 20): Promise<void> {
+export async function publish(
+  producer: Connected,
+  topic: string,
+  bodies: readonly string[],
+  window = 20,
+): Promise<void> {
   const left = bodies.values();
   const lane = async () => {
     for (const body of left) await sendWithReceipt(producer, topic, body);

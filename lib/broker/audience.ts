@@ -1,5 +1,6 @@
 import { pack, unpack } from '../shard/packing.ts';
 import type { Broker } from './parts.ts';
+import { readStored } from './quarantine.ts';
 import { isTopic, stateOfHead, viewHead } from './shards.ts';
 
 /** A live subscription to a topic. */
@@ -51,13 +52,15 @@ export async function leaveAudience(broker: Broker, topic: string, consumers: re
 /**
  * The members that a turn gives its messages to; undefined if the shard is a queue. Read after the head, it holds
  * everybody whose subscription was confirmed before one of the messages there was sent.
+ * @throws BrokerError CORRUPT, naming the shard
  */
 export async function readAudience(broker: Broker, shard: string): Promise<readonly Member[] | undefined> {
   if (!isTopic(shard)) return undefined;
   const members: Member[] = [];
   for (let after: string | undefined = ''; after !== undefined; ) {
     const records = await broker.store.listRecords(familyOf(shard), after, PAGE);
-    for (const { name, value } of records) members.push({ consumer: name, ...readMember(value) });
+    for (const { name, value } of records)
+      members.push({ consumer: name, ...readStored(shard, () => readMember(value)) });
     after = records.length < PAGE ? undefined : records.at(-1)?.name;
   }
   return members;

@@ -1,5 +1,8 @@
-/** What became of one post: `gone` if the connection is not there, `refused` if it was not taken for now. */
-export type PostOutcome = 'sent' | 'gone' | 'refused' | 'unknown';
+/**
+ * What became of one post: `gone` if the connection is not there, `refused` if it was not taken for now, `stopped` if
+ * nothing is taken any more since this process ends.
+ */
+export type PostOutcome = 'sent' | 'gone' | 'refused' | 'stopped' | 'unknown';
 
 /** The way to connections, from whichever process. */
 export type Push = {

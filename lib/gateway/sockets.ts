@@ -37,7 +37,7 @@ export class LocalSockets implements Push {
   readonly post = async (connection: string, octets: Uint8Array, timeoutMs: number): Promise<PostOutcome> => {
     const socket = this.#sockets.get(connection);
     if (!socket) return 'gone';
-    if (this.#isStopping) return 'refused';
+    if (this.#isStopping) return 'stopped';
     if (socket.bufferedBytes() > BUFFERED_BYTES_MAX && !(await drained(socket, timeoutMs))) {
       socket.destroy();
       this.#sockets.delete(connection);

@@ -36,7 +36,7 @@ export function stompOutlet(push: Push, limits: Limits, clock: Clock): Outlet {
         if (left <= 0) return isFirst ? 'unsent' : 'unknown';
         const outcome = await push.post(connection, post, left);
         if (outcome === 'gone') return isFirst ? 'gone' : 'lost';
-        if (outcome === 'refused') return isFirst ? 'unsent' : 'unknown';
+        if (outcome === 'refused' || outcome === 'stopped') return isFirst ? 'unsent' : 'unknown';
         if (outcome === 'unknown') return 'unknown';
         isFirst = false;
       }
@@ -71,7 +71,7 @@ function rememberLast(encode: Encode): Encode {
 const FIRST_WAIT_MS = 20;
 const LONGEST_WAIT_MS = 500;
 
-/** Repeats a post that is refused for now. `missed`: it was never taken, or nobody knows. */
+/** Repeats a post that is refused for now. `missed`: it was never taken, or nobody knows; what a process's end closes is gone. */
 async function postPatiently(
   push: Push,
   clock: Clock,
@@ -84,6 +84,7 @@ async function postPatiently(
     if (left <= 0) return 'missed';
     const outcome = await push.post(connection, post, left);
     if (outcome === 'unknown') return 'missed';
+    if (outcome === 'stopped') return 'gone';
     if (outcome !== 'refused') return outcome;
     await clock.sleep(Math.min(waitMs, giveUpAt - clock.now()));
   }

@@ -55,6 +55,7 @@ describe('the description at /openapi.json', () => {
       'post /v1/deliveries/reject',
       'post /v1/queues/{name}/messages',
       'post /v1/queues/{name}/receive',
+      'post /v1/topics/{name}/messages',
       'put /v1/queues/{name}',
     ]);
     expect(new Set(operations.map(([, id]) => id)).size).toBe(operations.length);
