@@ -84,6 +84,10 @@ export class RawStomp {
     this.#transport.pause();
   }
 
+  resumeReading(): void {
+    this.#socket.resume();
+  }
+
   /** Breaks the connection off without a word. */
   destroy(): void {
     this.#transport.destroy();
