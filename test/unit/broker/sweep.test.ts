@@ -16,7 +16,7 @@ it('a shard that does not answer keeps the sweep from no other', async () => {
       },
     })),
   );
-  for (const queue of ['first', 'second']) await send(broker, queue, [textMessage('a')]);
+  for (const queue of ['first', 'second']) await send(broker, { kind: 'queue', name: queue }, [textMessage('a')]);
   await afterwards.settled();
   isStuck = true;
   void sweep(broker);
