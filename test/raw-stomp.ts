@@ -11,6 +11,7 @@ type Transport = {
   readonly onOctets: (take: (octets: Buffer) => void) => void;
   readonly closed: Promise<void>;
   readonly pause: () => void;
+  readonly resume: () => void;
   readonly destroy: () => void;
 };
 
@@ -85,7 +86,7 @@ export class RawStomp {
   }
 
   resumeReading(): void {
-    this.#socket.resume();
+    this.#transport.resume();
   }
 
   /** Breaks the connection off without a word. */
@@ -117,6 +118,7 @@ async function openTcp(url: string): Promise<Transport> {
     onOctets: (take) => socket.on('data', take),
     closed: once(socket, 'close').then(() => {}),
     pause: () => socket.pause(),
+    resume: () => socket.resume(),
     destroy: () => socket.destroy(),
   };
 }
@@ -137,6 +139,7 @@ async function openWebSocket(url: string): Promise<Transport> {
     onOctets: (take) => socket.on('message', (octets: Buffer) => take(octets)),
     closed: once(socket, 'close').then(() => {}),
     pause: () => socket.pause(),
+    resume: () => socket.resume(),
     destroy: () => socket.terminate(),
   };
 }

@@ -5,6 +5,7 @@ import { Witness } from './checks/witness.ts';
 import { Consumer } from './clients/consumer.ts';
 import { Pace } from './clients/pace.ts';
 import { Producer } from './clients/producer.ts';
+import { Publisher } from './clients/publisher.ts';
 import { ExpiringStore } from './expiring-store.ts';
 import { type FaultKind, Faults } from './faults.ts';
 import { Network } from './network.ts';
@@ -101,6 +102,7 @@ async function play(world: World, workload: Workload): Promise<void> {
   const consumers = await drain(world, site, workload, clients);
   await servePromptly(world, site, workload, consumers);
   world.witness.history.checkLost();
+  world.witness.audience.checkMissed();
 }
 
 /** A busy time, a night through which what is unconsumed waits, and a busy time again. */
@@ -146,7 +148,11 @@ async function servePromptly(world: World, site: Site, workload: Workload, consu
   const [queue = ''] = workload.queues;
   for (const consumer of consumers) consumer.getWell();
   const producer = new Producer(world, site, 'last', { queue, count: 12, restMs: 5, transient: 0, expiring: 0 });
-  const isOver = () => producer.isDone && witness.history.areAllEnded();
+  const publishing = { count: 6, restMs: 5, transient: 0, expiring: 0 };
+  const publishers = workload.topics?.map((topic) => new Publisher(world, site, topic, { ...publishing, topic })) ?? [];
+  const senders = [producer, ...publishers];
+  const isServed = () => witness.history.areAllEnded() && witness.audience.areAllServed();
+  const isOver = () => senders.every(({ isDone }) => isDone) && isServed();
   await schedule.runUntil(schedule.now + PROMPT_MS, isOver);
   const stranded = witness.shards.filter((shard) => !shard.isQuiet).map((shard) => shard.describe());
   must(isOver(), 'who rings is served without a sweep', producer.isDone, stranded);

@@ -1,5 +1,6 @@
-import { hasDeadLetters, queueOf } from '../../../lib/broker/shards.ts';
+import { hasDeadLetters, isTopic, queueOf } from '../../../lib/broker/shards.ts';
 import { deadLetterQueueOf } from '../../../lib/model/destination.ts';
+import { readyCount } from '../../../lib/shard/draft.ts';
 import { decodeEntry, type Entry } from '../../../lib/shard/entry.ts';
 import { endOf } from '../../../lib/shard/reference.ts';
 import { emptyState, type State } from '../../../lib/shard/state.ts';
@@ -104,12 +105,29 @@ export class ShardCheck {
     checkCounts(this.name, state, standings.size);
     checkBounds(this.name, state, commit.state.byteLength, this.#witness.limits);
     this.#checkEnds(was, state, standings, purged);
+    const isTakeover = this.#takeovers.delete(commit.nonce);
+    // An audience has room for everything.
+    if (!isTopic(this.name)) this.#checkFlags(was, standings, absorbed, repeats, isTakeover);
+    this.#checkBodies(state, standings);
+    this.#noteDeliveries(state, standings);
+    this.doubted.clear();
+    this.#state = state;
+    this.#standings = standings;
+  }
+
+  #checkFlags(
+    was: State,
+    standings: ReadonlyMap<number, Standing>,
+    absorbed: readonly Entry[],
+    repeats: ReadonlySet<number>,
+    isTakeover: boolean,
+  ): void {
     checkFlags({
       shard: this.name,
       was,
       standings,
       absorbed,
-      isTakeover: this.#takeovers.delete(commit.nonce),
+      isTakeover,
       doubted: this.doubted,
       prefetchMax: this.#witness.limits.prefetchMax,
       mayExpire: ({ key, index }) => this.#arrivals.expiryOf(`${key}-${index}`) > 0,
@@ -118,11 +136,6 @@ export class ShardCheck {
         return isOld || this.posted.has(`${key}-${index}`);
       },
     });
-    this.#checkBodies(state, standings);
-    this.#noteDeliveries(state, standings);
-    this.doubted.clear();
-    this.#state = state;
-    this.#standings = standings;
   }
 
   /** Entries are taken in their order, each once. */
@@ -163,6 +176,8 @@ export class ShardCheck {
   }
 
   #mayEnd(incarnation: string, sequence: number): boolean {
+    // Whoever should have it tells, at the other end.
+    if (isTopic(this.name)) return true;
     const origin = this.#origins.get(sequence) ?? '';
     const queue = queueOf(this.name);
     if (this.#witness.history.sent.mayEnd(queue, origin)) return true;
@@ -202,7 +217,7 @@ export class ShardCheck {
   }
 
   #canDeliver(epoch: string): boolean {
-    return canDeliver(this.#state, this.#witness.limits, epoch);
+    return isTopic(this.name) ? readyCount(this.#state) > 0 : canDeliver(this.#state, this.#witness.limits, epoch);
   }
 
   /** A wake-up is put down, at this minute or before: the sweep will find it. */

@@ -6,6 +6,7 @@ import type { Frame } from '../../../lib/stomp/frame.ts';
 import { decodeFrames } from '../../../lib/stomp/parser.ts';
 import type { Append, AppendOutcome, Commit, CommitOutcome, Head } from '../../../lib/store/port.ts';
 import type { ExpiringStore } from '../expiring-store.ts';
+import { AudienceLog } from './audience-log.ts';
 import { History } from './history.ts';
 import { ShardCheck } from './shard-check.ts';
 import { must, Violation } from './violation.ts';
@@ -32,6 +33,8 @@ const expected = [
 /** Sees every write and every delivery, and knows what must hold. */
 export class Witness {
   readonly history: History;
+  /** What the subscribers of topics saw. */
+  readonly audience: AudienceLog;
   readonly limits: Limits;
   readonly now: () => number;
   readonly store: ExpiringStore;
@@ -47,6 +50,7 @@ export class Witness {
     this.limits = limits;
     this.now = now;
     this.history = new History(now, limits.skewMs + limits.postMs);
+    this.audience = new AudienceLog(now, limits.skewMs + limits.postMs);
     store.onExpired = (shard, key) => this.shard(shard).expired(key);
   }
 
@@ -96,8 +100,7 @@ export class Witness {
 
   posting(octets: Uint8Array): void {
     for (const { headers } of this.#messagesIn(octets)) {
-      const queue = (headers.destination ?? '').slice('/queue/'.length);
-      this.shard(`/queue/${queue}`).posted.add(headers['message-id'] ?? '');
+      this.shard(headers.destination ?? '').posted.add(headers['message-id'] ?? '');
     }
   }
 
@@ -110,7 +113,9 @@ export class Witness {
   /** The gateway hands a WebSocket message to two invocations. */
   duplicated(octets: Uint8Array): void {
     const { frames } = decodeFrames(Buffer.from(octets), { limits: this.limits, version: '1.2', role: 'server' });
-    this.history.sent.sending(frames.filter((f) => f.command === 'SEND').map((f) => Buffer.from(f.body).toString()));
+    const sent = frames.filter((f) => f.command === 'SEND').map((f) => Buffer.from(f.body).toString());
+    this.history.sent.sending(sent);
+    this.audience.sending(sent);
   }
 
   failed(cause: unknown): void {

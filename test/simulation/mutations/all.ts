@@ -4,6 +4,7 @@ import { ofEntries } from './entries.ts';
 import { ofMastership } from './mastership.ts';
 import type { Mutation } from './mutation.ts';
 import { ofQueues } from './queues.ts';
+import { ofTopics } from './topics.ts';
 
 export const mutations: readonly Mutation[] = [
   ...ofMastership,
@@ -11,4 +12,5 @@ export const mutations: readonly Mutation[] = [
   ...ofDeliveries,
   ...ofBodies,
   ...ofQueues,
+  ...ofTopics,
 ];

@@ -1,5 +1,6 @@
 import { backlog } from './backlog.ts';
 import { expiry } from './expiry.ts';
+import { fanOut } from './fan-out.ts';
 import { management } from './management.ts';
 import { pull } from './pull.ts';
 import { push } from './push.ts';
@@ -15,6 +16,7 @@ export const workloads: readonly [Workload, ...Workload[]] = [
   transient,
   expiry,
   management,
+  fanOut,
 ];
 
 /** Each seed has its workload; consecutive seeds go through all of them. */

@@ -7,7 +7,7 @@ import type { Site } from '../site.ts';
 import type { World } from '../world.ts';
 
 export type Clients = {
-  readonly producers: readonly Producer[];
+  readonly producers: readonly Pick<Producer, 'isDone'>[];
   readonly consumers: readonly Consumer[];
   readonly pullers: readonly Puller[];
   readonly operators?: readonly Operator[];
@@ -17,6 +17,7 @@ export type Clients = {
 export type Workload = {
   readonly name: string;
   readonly queues: readonly string[];
+  readonly topics?: readonly string[];
   readonly limits?: Partial<Limits>;
   /** How long the world is in disorder, the night apart. */
   readonly chaosMs: number;

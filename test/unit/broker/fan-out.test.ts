@@ -197,6 +197,29 @@ describe('a lease', () => {
     expect((await bench.broker.store.readHead(shard))?.lease).toBeUndefined();
   });
 
+  it('that runs out while it is renewed ends the turn, although nobody took it', async () => {
+    let renewals = 0;
+    const store = storeWith((inner) => ({
+      async commit(name, written) {
+        const outcome = await inner.commit(name, written);
+        if (written.lease && ++renewals === 1) clock.time += cloudLimits.leaseMs;
+        return outcome;
+      },
+    }));
+    const { posts, clock, bench, publish } = given({ store, limits: { ...cloudLimits, postsAtOnce: 1 } });
+    await gather(bench, 3);
+    posts.onPost = async () => {
+      posts.onPost = async () => {};
+      clock.time += cloudLimits.leaseMs / 2 + 1;
+    };
+    await publish('a');
+    expect([...posts.got]).toEqual([['c0', ['a']]]);
+    clock.time += cloudLimits.skewMs + 1;
+    await publish('b');
+    expect(posts.got.get('c0')).toEqual(['a', 'a!', 'b!']);
+    expect(posts.got.get('c2')).toEqual(['a!', 'b!']);
+  });
+
   it('that was lost on the way ends the turn: the next master pushes to all, flagged', async () => {
     const { posts, clock, bench, publish } = given({ limits: { ...cloudLimits, postsAtOnce: 1 } });
     await gather(bench, 3);

@@ -1,0 +1,35 @@
+import { type Mutation, mutation } from './mutation.ts';
+
+/** Topics and their audiences. */
+export const ofTopics: readonly Mutation[] = [
+  mutation(
+    'a subscription is confirmed before it is there',
+    'broker/subscribe.ts',
+    'else await joinAudience(broker, shardAt(subscription.destination), subscription);',
+    'else void joinAudience(broker, shardAt(subscription.destination), subscription).catch(() => {});',
+  ),
+  mutation(
+    'a subscriber gets what was sent before',
+    'broker/fan-out.ts',
+    'if (first >= from || incarnation !== fan.incarnation) return fan.deliveries;',
+    'if (first > 0 || incarnation !== fan.incarnation) return fan.deliveries;',
+  ),
+  mutation(
+    'a subscriber that missed a post goes on',
+    'handlers/outlet.ts',
+    "if (outcome === 'missed') await cutOff(push, connection, readAddress(address).version);\n        return false;",
+    "if (outcome === 'gone') return false;",
+  ),
+  mutation(
+    'members that are gone are taken out, and the others with them',
+    'broker/fan-out.ts',
+    'if (gone.length > 0) await leaveAudience(broker, held.head.shard, gone);',
+    'if (gone.length > 0) await leaveAudience(broker, held.head.shard, fan.members.map(({ consumer }) => consumer));',
+  ),
+  mutation(
+    'what a topic has ready is done when somebody is there, too',
+    'shard/plan.ts',
+    'if (context.audience === 0) discharge(draft);',
+    'if (context.audience !== undefined && draft.references.length > 2) discharge(draft);',
+  ),
+];
