@@ -120,6 +120,7 @@ function readSubscribe(frame: Frame, version: StompVersion, limits: Limits): Com
 const notLive = [
   'durable',
   'activemq.subscriptionName',
+  // As ActiveMQ's documentation once spelt it.
   'activemq.subcriptionName',
   'durable-subscription-name',
   'durable-subscriber-name',
