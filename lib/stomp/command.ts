@@ -3,6 +3,7 @@ import { BrokerError } from '../model/errors.ts';
 import type { Limits } from '../model/limits.ts';
 import type { AckMode, OutgoingMessage } from '../model/message.ts';
 import type { Frame, StompVersion } from './frame.ts';
+import { checkLive } from './live-subscription.ts';
 import { negotiateVersion, parseHeartBeat } from './negotiation.ts';
 import { messageOf } from './outgoing.ts';
 
@@ -106,7 +107,7 @@ function readSubscribe(frame: Frame, version: StompVersion, limits: Limits): Com
   }
   if (frame.headers.selector !== undefined) throw unsupported('Selectors are not supported.');
   const destination = destinationOf(frame, limits);
-  if (destination.kind === 'topic') checkTopic(frame, ack);
+  if (destination.kind === 'topic') checkLive(frame, ack);
   return {
     kind: 'subscribe',
     id,
@@ -114,33 +115,6 @@ function readSubscribe(frame: Frame, version: StompVersion, limits: Limits): Com
     ack: ack as AckMode,
     prefetch: prefetchOf(frame, limits),
   };
-}
-
-/** What makes a subscription to a topic outlive its connection, or more than live, in this broker or that. */
-const notLive = [
-  'durable',
-  'activemq.subscriptionName',
-  // As ActiveMQ's documentation once spelt it.
-  'activemq.subcriptionName',
-  'durable-subscription-name',
-  'durable-subscriber-name',
-  'activemq.retroactive',
-  'activemq.noLocal',
-  'no-local',
-];
-
-/** @throws BrokerError NOT_SUPPORTED: a subscription to a topic is live, and acknowledges by itself */
-function checkTopic({ headers }: Frame, ack: string): void {
-  if (ack !== 'auto') {
-    throw unsupported(
-      `The ack mode ${ack} is not supported on a topic; auto is, where each message is done once it is sent.`,
-    );
-  }
-  const asked = notLive.find((name) => headers[name] !== undefined && headers[name] !== 'false');
-  if (asked === undefined) return;
-  throw unsupported(
-    `The header "${asked}" is not supported on a topic: its subscriptions get what is sent while they last.`,
-  );
 }
 
 /** @see ActiveMQ: STOMP, `activemq.prefetchSize`; RabbitMQ: STOMP plugin, `prefetch-count` */

@@ -1,0 +1,24 @@
+import type { AckMode, Delivery } from '../model/message.ts';
+import type { PlannedMessage } from '../shard/take.ts';
+import { encodeToken, type Token } from '../shard/token.ts';
+import type { Turn } from '../shard/turn.ts';
+
+/** What the tokens of one consumer's deliveries have in common. */
+export type Stamp = Pick<Token, 'incarnation' | 'backlog' | 'cumulative'>;
+
+export function stampOf({ draft, backlog }: Turn, ack: AckMode): Stamp {
+  return { incarnation: draft.incarnation, backlog, cumulative: ack === 'client' };
+}
+
+/** What a consumer gets for a message that was planned for it. */
+export function deliveryOf(shard: string, stamp: Stamp, planned: Omit<PlannedMessage, 'transient'>): Delivery {
+  const { message, sequence, attempt, key, index, redelivered, failures } = planned;
+  return {
+    message,
+    messageId: `${key}-${index}`,
+    destination: shard,
+    token: encodeToken({ ...stamp, shard, sequence, attempt }),
+    redelivered,
+    deliveryCount: failures + 1,
+  };
+}
