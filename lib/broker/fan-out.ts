@@ -1,5 +1,6 @@
 import type { Delivery } from '../model/message.ts';
 import type { PlannedDelivery } from '../shard/deal.ts';
+import { isExpired } from '../shard/expiry.ts';
 import type { Head } from '../store/port.ts';
 import { leaveAudience, type Member } from './audience.ts';
 import { commitTurn } from './commit.ts';
@@ -37,7 +38,7 @@ export async function fanOut(broker: Broker, held: Held, fan: FanOut): Promise<H
         isLost ||= leftMs <= 0;
         if (isLost) return;
         const { connection, subscription, consumer } = member;
-        const mine = deliveriesFor(member, fan);
+        const mine = deliveriesFor(member, fan, broker.clock.now());
         const timeoutMs = Math.min(broker.limits.postMs, leftMs);
         if (mine.length > 0 && !(await broker.outlet.feed(connection, subscription, mine, timeoutMs))) {
           gone.push(consumer);
@@ -58,12 +59,14 @@ function byAddress({ subscription: a }: Member, { subscription: b }: Member): nu
   return a < b ? -1 : 1;
 }
 
-/** What was sent before the member subscribed is not for it. */
-function deliveriesFor({ incarnation, from }: Member, fan: FanOut): readonly Delivery[] {
+/** What was sent before the member subscribed is not for it, and what has expired on the way is for nobody. */
+function deliveriesFor({ incarnation, from }: Member, fan: FanOut, now: number): readonly Delivery[] {
   const { messages } = fan.planned;
-  const first = messages[0]?.sequence ?? from;
-  if (first >= from || incarnation !== fan.incarnation) return fan.deliveries;
-  return fan.deliveries.filter((_, i) => (messages[i]?.sequence ?? 0) >= from);
+  const first = incarnation === fan.incarnation ? from : 0;
+  const mine = fan.deliveries.filter(
+    ({ message }, i) => (messages[i]?.sequence ?? 0) >= first && !isExpired(message, now),
+  );
+  return mine.length === fan.deliveries.length ? fan.deliveries : mine;
 }
 
 /** Renews a lease once half of its time is over. The state stays as it is: no push is committed by that. */

@@ -41,7 +41,7 @@ export const ofQueues: readonly Mutation[] = [
   mutation(
     'a purge takes what is in flight',
     'shard/absorb.ts',
-    'draft.returned = [];\n}',
-    'draft.returned = [];\n  draft.counts.purged += total(draft.flights);\n  draft.flights = [];\n}',
+    'draft.counts.purged += dropReady(draft);',
+    '{ draft.counts.purged += dropReady(draft) + total(draft.flights); draft.flights = []; }',
   ),
 ];

@@ -11,8 +11,8 @@ export const ofTopics: readonly Mutation[] = [
   mutation(
     'a subscriber gets what was sent before',
     'broker/fan-out.ts',
-    'if (first >= from || incarnation !== fan.incarnation) return fan.deliveries;',
-    'if (first > 0 || incarnation !== fan.incarnation) return fan.deliveries;',
+    'const first = incarnation === fan.incarnation ? from : 0;',
+    'const first = incarnation === fan.incarnation ? 0 : from;',
   ),
   mutation(
     'a subscriber that missed a post goes on',

@@ -284,9 +284,3 @@ describe('a master that dies', () => {
     expect(counts).toMatchObject({ sent: 1, dropped: 1 });
   });
 });
-
-it('a body that no post could carry is refused', async () => {
-  const { bench } = given();
-  const large = { ...textMessage('x'.repeat(cloudLimits.frameBytes)), headers: {} };
-  await expect(send(bench.broker, topic, [large])).rejects.toMatchObject({ code: 'BODY_TOO_LARGE' });
-});

@@ -18,7 +18,7 @@ function delivered(message: Delivery['message'], queue: string): number {
   const incarnation = 'abcdef';
   const stamp = { shard: `/queue/${queue}`, incarnation, backlog: true, cumulative: true };
   const token = encodeToken({ ...stamp, sequence: 2 ** 48 - 1, attempt: 1000 });
-  const delivery = { message, messageId: `${'k'.repeat(16)}-999999999`, destination: `/queue/${queue}`, token };
+  const delivery = { message, messageId: `${'k'.repeat(16)}-999999999`, destination: stamp.shard, token };
   const subscription = ':'.repeat(cloudLimits.subscriptionIdBytes);
   const flags = { redelivered: false, deliveryCount: 1000 };
   return messageFrame({ ...delivery, ...flags }, subscription, '1.2', false, cloudLimits).byteLength;
