@@ -78,7 +78,7 @@ export const ofDeliveries: readonly Mutation[] = [
   mutation(
     'a consumer joins although its connection is gone',
     'handlers/exchange.ts',
-    "await unsubscribe(this.#broker, queue, [consumer], 'lost');",
+    "await unsubscribe(this.#broker, destination, [consumer], 'lost');",
     '',
   ),
   mutation(
