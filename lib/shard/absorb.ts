@@ -27,10 +27,12 @@ export function absorb(draft: Draft, entries: readonly Entry[], lookup: Lookup, 
   if (context.takeover) {
     const unread = suspect(draft, entries, lookup, context);
     if (unread.length > 0) return unread;
+    draft.isAbsorbedAgain = true;
   }
   if (context.epoch !== '') evictDeadConnections(draft, context);
   for (const entry of entries) end(draft, entry);
   passDeadlines(draft, context);
+  draft.isAbsorbedAgain = false;
   bury(draft, context);
   return [];
 }

@@ -63,6 +63,8 @@ export type Draft = {
   spent: string[];
   /** A push gave back what the plan had given away: nobody rings for that. */
   givenBack: boolean;
+  /** While the inbox is absorbed that a dead master may have absorbed: what ends there it may have pushed again. */
+  isAbsorbedAgain: boolean;
 };
 
 export function draftOf(state: State): Draft {
@@ -82,11 +84,13 @@ export function draftOf(state: State): Draft {
     early: 0,
     spent: [],
     givenBack: false,
+    isAbsorbedAgain: false,
   };
 }
 
 export function stateOf(draft: Draft): State {
-  const { dying: _dying, pulls: _pulls, early: _early, spent: _spent, givenBack: _givenBack, ...state } = draft;
+  const { dying: _dying, pulls: _pulls, early: _early, spent: _spent, ...rest } = draft;
+  const { givenBack: _givenBack, isAbsorbedAgain: _isAbsorbedAgain, ...state } = rest;
   return {
     ...state,
     references: [...draft.references],

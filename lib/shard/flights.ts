@@ -74,12 +74,17 @@ export type Ending =
   /** It never went out. */
   | 'unsent';
 
-/** Makes messages ready again, those whose deliveries are exhausted too: `bury` finds them. */
+/**
+ * Makes messages ready again, those whose deliveries are exhausted too: `bury` finds them. A dead master may have pushed
+ * them again as the next attempt.
+ */
 export function endDelivery(draft: Draft, flight: Flight, ending: Ending): void {
   const failures = flight.failures + (ending === 'counted' ? 1 : 0);
-  const { first, count, attempt, transient } = flight;
+  const { first, count, transient } = flight;
   const redelivered = flight.redelivered || ending !== 'unsent';
-  putBack(draft, { first, count, attempt, failures, transient, redelivered, suspect: false });
+  const suspect = draft.isAbsorbedAgain && !transient;
+  const attempt = flight.attempt + (suspect ? 1 : 0);
+  putBack(draft, { first, count, attempt, failures, transient, redelivered, suspect });
 }
 
 /** Whether no delivery is left: they go out no more. In a dead-letter queue they always do. */

@@ -220,7 +220,7 @@ class Reasons {
     const sequenceOf = (key: string, index: number) =>
       [...sent.values()].find((message) => message.key === key && message.index === index)?.sequence ?? 0;
     const attempts = was.consumer > 0 || was.suspect ? [was.attempt] : [];
-    if (this.#context.takeover && was.consumer === 0) attempts.push(was.attempt + 1);
+    if (this.#context.takeover) attempts.push(was.attempt + 1);
     return this.#absorbed.some(
       (entry) =>
         entry.kind.startsWith('acknowledge') &&

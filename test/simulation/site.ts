@@ -30,7 +30,7 @@ export type Runtime = {
 };
 
 /** At most one of these is called; neither, if the invocation dies. */
-type Ending<R> = { readonly onReply?: (reply: R) => void; readonly onFailure?: () => void };
+type Ending<R> = { readonly onReply?: (reply: R) => void; readonly onFailure?: (error: unknown) => void };
 
 /** Where requests go: to one of many sandboxes in the cloud, or to the one process of a self-hosted broker. */
 export class Site {
@@ -140,7 +140,7 @@ export class Site {
       trace.add(host.name, `fails ${label}`, () => String(error));
       if (error instanceof Violation) this.#world.schedule.fail(error);
       else this.#world.witness.failed(error);
-      onFailure?.();
+      onFailure?.(error);
     }
     this.#runtime.giveBack(host);
   }

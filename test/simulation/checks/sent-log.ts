@@ -91,16 +91,20 @@ export class SentLog {
     return this.#acknowledged.has(`${queue} ${messageId}`);
   }
 
-  /** Until the request is over, and what was sent before that for ever, messages of the queue may vanish. */
-  emptying(queue: string): { readonly isOver: () => void } {
+  /**
+   * Until the request is over, messages of the queue may vanish; and what was sent before that for ever, unless it was
+   * refused.
+   */
+  emptying(queue: string): { readonly isOver: (isRefused: boolean) => void } {
     const count = (by: number) => this.#emptying.set(queue, (this.#emptying.get(queue) ?? 0) + by);
     count(1);
     let isOpen = true;
     return {
-      isOver: () => {
+      isOver: (isRefused) => {
         if (!isOpen) return;
         isOpen = false;
         count(-1);
+        if (isRefused) return;
         for (const sent of this.#sent.values()) if (sent.queue === queue && sent.copies > 0) sent.isPurged = true;
       },
     };

@@ -1,4 +1,5 @@
 import { deadLetterQueueOf } from '../../../lib/model/destination.ts';
+import { BrokerError } from '../../../lib/model/errors.ts';
 import { requests } from '../requests.ts';
 import type { Site } from '../site.ts';
 import type { World } from '../world.ts';
@@ -55,8 +56,9 @@ export class Operator {
     const { schedule, witness } = this.#world;
     const { queue } = this.#options;
     const { isOver } = witness.history.sent.emptying(queue);
-    this.#site.request(verb, requests[verb](queue), { onReply: isOver, onFailure: isOver });
-    schedule.after(PATIENCE_MS, isOver);
+    const onFailure = (error: unknown) => isOver(error instanceof BrokerError && error.code === 'QUEUE_IN_USE');
+    this.#site.request(verb, requests[verb](queue), { onReply: () => isOver(false), onFailure });
+    schedule.after(PATIENCE_MS, () => isOver(false));
   }
 
   /** The queue, then its dead letters: whatever goes from one to the other meanwhile is in the second. */

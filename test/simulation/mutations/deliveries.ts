@@ -88,4 +88,10 @@ export const ofDeliveries: readonly Mutation[] = [
     'const commitFirst = takeover || isPull',
     'const commitFirst = isPull',
   ),
+  mutation(
+    'what ends while an inbox is absorbed again keeps its attempt',
+    'shard/flights.ts',
+    'const suspect = draft.isAbsorbedAgain && !transient;',
+    'const suspect = false;\n  void transient;',
+  ),
 ];

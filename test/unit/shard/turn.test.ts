@@ -110,6 +110,33 @@ describe('a takeover', () => {
     expect(OneShard.given(turn)).toMatchObject([{ sequence: 2, redelivered: true }]);
   });
 
+  it('commits before it pushes, so that a third master counts on from there', () => {
+    const shard = new OneShard();
+    const { turn } = shard.take(crashed(shard, 'client-individual', 3), { takeover: true });
+    expect(turn.deliveries).toMatchObject([{ commitFirst: true, flights: [{ pushing: true, attempt: 2 }] }]);
+  });
+
+  it('numbers a delivery after the one that a dead master may have made of what ended in the same inbox', () => {
+    const shard = new OneShard();
+    shard.take([shard.send([0]), shard.join('client-individual', 1)]);
+    const inbox = [
+      shard.entry({ kind: 'reject', incarnation: 'abcdef', deliveries: [{ first: 1, count: 1, attempt: 1 }] }),
+    ];
+    const dead = shard.decide(inbox, shard.context());
+    expect(OneShard.given(dead)).toMatchObject([{ sequence: 1, attempt: 2 }]);
+    const { turn } = shard.take(inbox, { takeover: true });
+    expect(OneShard.given(turn)).toMatchObject([{ sequence: 1, attempt: 3, redelivered: true }]);
+  });
+
+  it('takes the acknowledgement of what a dead master made of what ended in the same inbox', () => {
+    const shard = new OneShard();
+    shard.take([shard.send([0]), shard.join('client-individual', 1)]);
+    const end = { kind: 'reject', incarnation: 'abcdef', deliveries: [{ first: 1, count: 1, attempt: 1 }] } as const;
+    const { turn } = shard.take([shard.entry(end), shard.acknowledge(1, 1, 2)], { takeover: true });
+    expect(OneShard.given(turn)).toEqual([]);
+    expect(shard.state).toMatchObject({ flights: [], returned: [], counts: { acknowledged: 1 } });
+  });
+
   it('drops transient messages that were being pushed, and counts them', () => {
     const shard = new OneShard();
     const context = shard.context();
