@@ -95,7 +95,7 @@ async function play(world: World, workload: Workload): Promise<void> {
   const site = new Site(world, prng.chance(0.2));
   expireNowAndThen(world);
   const clients = workload.begin(world, site);
-  await passDays(world, site, workload);
+  await passDays(world, workload);
   trace.add('world', 'faults stop');
   faults.stop();
   site.deploy();
@@ -106,14 +106,11 @@ async function play(world: World, workload: Workload): Promise<void> {
 }
 
 /** A busy time, a night through which what is unconsumed waits, and a busy time again. */
-async function passDays(world: World, site: Site, { chaosMs }: Workload): Promise<void> {
-  const { schedule, prng, pace, trace } = world;
+async function passDays({ schedule, prng, pace, trace }: World, { chaosMs }: Workload): Promise<void> {
   const evening = prng.between(EARLIEST_NIGHT_MS, chaosMs);
   await schedule.runUntil(schedule.now + evening);
   trace.add('world', 'night falls');
   pace.nightFalls();
-  // No deployment takes all night: where nothing else is warm, old code would have the shards to itself.
-  site.deploy();
   await schedule.runUntil(schedule.now + NIGHT_MS);
   trace.add('world', 'day breaks');
   pace.dayBreaks();
