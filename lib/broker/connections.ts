@@ -1,7 +1,9 @@
+import { type Principal, readPrincipal, writePrincipal } from '../access/principal.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { AckMode } from '../model/message.ts';
 import { pack, unpack } from '../shard/packing.ts';
 import type { Broker } from './parts.ts';
+import { forgetSession } from './sessions.ts';
 import { unsubscribe } from './subscribe.ts';
 
 /** A consumer of a connection, under the id that its client gave it. */
@@ -17,6 +19,8 @@ export type Connection = {
   /** The STOMP version that was agreed on; empty until CONNECT. */
   readonly version: string;
   readonly subscriptions: readonly ConnectionSubscription[];
+  /** Who is on the other side; undefined until that is known, and where everybody may do everything. */
+  readonly principal?: Principal | undefined;
 };
 
 const DAY_S = 24 * 60 * 60;
@@ -34,16 +38,18 @@ export async function readConnection({ store }: Broker, connection: string): Pro
 
 function decode(bytes: Uint8Array): Connection {
   return unpack('connection record', bytes, (value) => {
-    const [version, subscriptions] = value as [string, [string, string, string, AckMode][]];
+    const [version, subscriptions, principal] = value as [string, [string, string, string, AckMode][], string?];
     return {
       version,
+      ...(principal === undefined ? {} : { principal: readPrincipal(principal) }),
       subscriptions: subscriptions.map(([id, consumer, queue, ack]) => ({ id, consumer, queue, ack })),
     };
   });
 }
 
-function encode({ version, subscriptions }: Connection): Uint8Array {
-  return pack([version, subscriptions.map(({ id, consumer, queue, ack }) => [id, consumer, queue, ack])]);
+function encode({ version, subscriptions, principal }: Connection): Uint8Array {
+  const fields = [version, subscriptions.map(({ id, consumer, queue, ack }) => [id, consumer, queue, ack])];
+  return pack(principal ? [...fields, writePrincipal(principal)] : fields);
 }
 
 export async function writeConnection(broker: Broker, connection: string, record: Connection): Promise<void> {
@@ -95,4 +101,5 @@ export async function closeConnection(
     ),
   );
   await broker.store.deleteRecord(keyOf(connection));
+  if (record.principal) await forgetSession(broker, connection, record.principal);
 }

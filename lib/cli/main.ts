@@ -8,6 +8,7 @@ import { type ServeOptions, wholeNumber } from './options.ts';
 import { addQueues } from './queues.ts';
 import { addReceive } from './receive.ts';
 import { addSend } from './send.ts';
+import { addUsers } from './users.ts';
 
 const PORT_MAX = 65_535;
 
@@ -28,6 +29,12 @@ function addServe(program: Command): void {
     .option('--table-prefix <prefix>', 'what the names of the DynamoDB tables begin with')
     .option('--endpoint <url>', 'another address of DynamoDB')
     .option('--allow-origin <origin...>', 'origins of pages that may connect, besides those on loopback', [])
+    .option('--users', 'closed to all but users, and those with a token if an issuer is named', false)
+    .option('--admin-password-file <file>', 'the same, with a user "admin" of this password, who may do everything')
+    .option('--jwt-issuer <url>', 'the same, and JSON Web Tokens of this issuer are taken')
+    .option('--jwt-audience <name>', 'the audience that a token must name')
+    .option('--jwt-jwks <url>', "the issuer's keys, if not where its discovery says")
+    .option('--jwt-claim <name>', 'the claim that holds the rules', 'cirrusmq')
     .action(async (options: ServeOptions) => {
       // Half of a start is compiling, which the next start finds done.
       enableCompileCache();
@@ -52,6 +59,7 @@ addSend(program);
 addReceive(program);
 addBrowse(program);
 addQueues(program);
+addUsers(program);
 
 // Whoever writes learns of a closed output from the write itself.
 process.stdout.on('error', () => {});

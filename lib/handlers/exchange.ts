@@ -25,6 +25,11 @@ export type Refusal = { readonly error: BrokerError; readonly receipt: string | 
 type Settling = Step & { readonly command: Command & { readonly kind: 'acknowledge' | 'reject' } };
 type Sending = Step & { readonly command: Command & { readonly kind: 'send' } };
 
+/** Undefined until CONNECT. */
+export function versionOf({ version }: Connection): StompVersion | undefined {
+  return version === '' ? undefined : (version as StompVersion);
+}
+
 const serverName = `CirrusMQ/${version}`;
 
 /** Carries out what one connection asks for in one message, and gathers the replies in their order. */
@@ -43,7 +48,7 @@ export class Exchange {
   }
 
   get version(): StompVersion | undefined {
-    return this.#record.version === '' ? undefined : (this.#record.version as StompVersion);
+    return versionOf(this.#record);
   }
 
   /**
@@ -137,7 +142,8 @@ export class Exchange {
   }
 
   async #connect(version: StompVersion): Promise<void> {
-    await this.#change((record) => ({ ...record, version }));
+    const { principal } = this.#record;
+    await this.#change((record) => ({ ...record, version, principal }));
     this.replies.push(connectedFrame(version, this.#connection, serverName, this.#broker.limits));
   }
 

@@ -1,14 +1,15 @@
 import middy from '@middy/core';
 import { readConnection } from '../broker/connections.ts';
 import type { Broker } from '../broker/parts.ts';
-import { type Push, packFrames } from '../gateway/push.ts';
+import { packFrames } from '../gateway/push.ts';
 import { asBrokerError } from '../model/errors.ts';
 import { readCommand } from '../stomp/command.ts';
 import type { Frame, StompVersion } from '../stomp/frame.ts';
 import { decodeFrames } from '../stomp/parser.ts';
 import { errorFrame } from '../stomp/replies.ts';
 import type { SocketEvent } from './events.ts';
-import { Exchange, type Refusal, type Step } from './exchange.ts';
+import { Exchange, type Refusal, type Step, versionOf } from './exchange.ts';
+import { admit } from './guard.ts';
 import { endAfterwards } from './middleware.ts';
 import type { Bench } from './parts.ts';
 
@@ -47,7 +48,7 @@ async function takeMessage(bench: Bench, connection: string, octets: Buffer): Pr
     if (++writes % WRITES_PER_TURN === 0) takeTurns();
   };
   try {
-    await answer(broker, bench.push, connection, octets, onDone);
+    await answer(bench, broker, connection, octets, onDone);
   } finally {
     isAnswered = true;
     takeTurns();
@@ -55,23 +56,26 @@ async function takeMessage(bench: Bench, connection: string, octets: Buffer): Pr
 }
 
 async function answer(
+  { access, push }: Bench,
   broker: Broker,
-  push: Push,
   connection: string,
   octets: Buffer,
   onDone: () => void,
 ): Promise<void> {
   const { limits } = broker;
-  const record = await readConnection(broker, connection);
-  const exchange = new Exchange(broker, connection, record ?? { version: '', subscriptions: [] });
-  const version = exchange.version;
+  const record = (await readConnection(broker, connection)) ?? { version: '', subscriptions: [] };
+  const version = versionOf(record);
   const parsed = decodeFrames(octets, { limits, version: version ?? '1.2', role: 'server' });
   const { steps, refusal } = readSteps(parsed.frames, version, limits);
   const unread: Refusal | undefined = parsed.error && {
     error: parsed.error,
     receipt: parsed.error.details.receipt as string | undefined,
   };
-  const refused = (await exchange.run(steps, onDone)) ?? (exchange.isOver ? undefined : (refusal ?? unread));
+  const admitted = access && (await admit(access, broker, connection, record, steps));
+  const exchange = new Exchange(broker, connection, admitted ? { ...record, principal: admitted.principal } : record);
+  const refusedLater = admitted?.refusal ?? refusal ?? unread;
+  const refused =
+    (await exchange.run(admitted?.steps ?? steps, onDone)) ?? (exchange.isOver ? undefined : refusedLater);
   const replies = [...exchange.replies];
   if (refused) {
     const { error, receipt } = refused;

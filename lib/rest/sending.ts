@@ -24,6 +24,7 @@ export function sendRoute(broker: Broker): Route {
     path: '/v1/queues/{name}/messages',
     operation: 'sendMessages',
     summary: 'Sends one message, or a batch in its order. What the reply confirms is durable.',
+    needs: 'write',
     body: {
       required: true,
       types: {

@@ -11,12 +11,13 @@ export type RestHandler = (event: APIGatewayProxyEventV2) => Promise<APIGatewayP
 
 /**
  * Serves REST and the `@connections` API.
+ * @param sockets whose connections are managed; undefined if none are
  * @param bodyBytes the largest request body
  * @param underWay knows the requests that are not answered yet
  */
 export function httpServer(
   rest: RestHandler,
-  sockets: LocalSockets,
+  sockets: LocalSockets | undefined,
   bodyBytes: number,
   underWay: Pick<Afterwards, 'defer'>,
 ): Server {
@@ -31,7 +32,7 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
   rest: RestHandler,
-  sockets: LocalSockets,
+  sockets: LocalSockets | undefined,
   bodyBytes: number,
 ): Promise<void> {
   const body = await readBody(request, bodyBytes);

@@ -2,11 +2,14 @@ import type { Server } from 'node:http';
 import type { AddressInfo, Server as TcpServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context } from 'aws-lambda';
+import { Access } from '../access/access.ts';
+import { ensureAdministrator } from '../access/users.ts';
 import { LocalSockets } from '../gateway/sockets.ts';
 import { Afterwards } from '../handlers/afterwards.ts';
 import { connectHandler } from '../handlers/connect.ts';
 import { disconnectHandler } from '../handlers/disconnect.ts';
 import { dispatchHandler } from '../handlers/dispatch.ts';
+import { evictExpired } from '../handlers/eviction.ts';
 import { frameHandler } from '../handlers/frame.ts';
 import { setUp, systemClock, systemRandom } from '../handlers/parts.ts';
 import { restHandler } from '../handlers/rest.ts';
@@ -36,6 +39,8 @@ const HOST = '127.0.0.1';
 const PORT = 61614;
 const STOMP_PORT = 61613;
 const SWEEP_MS = 60_000;
+/** How late a connection whose token expires is closed: it is looked for in memory alone. */
+const EXPIRY_MS = 1000;
 /** How long requests may go on when the broker stops: one that waits for a message is not waited for. */
 const REQUEST_GRACE_MS = 2000;
 const CACHE_BYTES = 64 * 1024 * 1024;
@@ -61,6 +66,8 @@ export async function run(
   const store = withLocalSessions(whileHeld(await place.open(epoch, failOnce), isHeld));
   const sockets = new LocalSockets();
   const random = systemRandom();
+  const access = options.access && new Access({ store, now: Date.now, tokens: options.access.tokens });
+  const administrator = options.access?.administrator;
   const log = options.log ?? (() => {});
   const alarms = new Alarms((shard) => void dispatch({ shard }));
   const bench = setUp({
@@ -71,6 +78,7 @@ export async function run(
     push: sockets,
     clock: systemClock,
     limits: place.limits,
+    access,
     cacheBytes: CACHE_BYTES,
     endsWithReply: false,
     alarm: alarms.set,
@@ -99,24 +107,32 @@ export async function run(
   const rest = restHandler(bench, { allowedOrigins, loopbackOnly: true });
   const requests = new Afterwards(() => {});
   const requestBytes = REQUEST_BATCHES * place.limits.batchBytes;
-  const http = httpServer((event) => rest(event, noContext), sockets, requestBytes, requests);
-  const upgrade = webSocketUpgrade(listener, place.limits.frameBytes);
+  // Who holds a connection's id may write to it and close it: that is not for everybody where not everything is.
+  const managed = access ? undefined : sockets;
+  const http = httpServer((event) => rest(event, noContext), managed, requestBytes, requests);
+  const upgrade = webSocketUpgrade(listener, place.limits.frameBytes, access);
   http.on('upgrade', (request, socket, head) => {
     const { origin, host } = request.headers;
     if (isAllowedOrigin(origin, allowedOrigins) && isLoopbackHost(host)) upgrade(request, socket, head);
-    else refuseUpgrade(socket);
+    else refuseUpgrade(socket, '403 Forbidden');
   });
   const tcp = tcpServer(listener);
   const port = options.port ?? PORT;
   const stompPort = options.stompPort ?? (port === 0 ? 0 : STOMP_PORT);
-  const urls = await listenAll(http, port, tcp, stompPort).catch(async (error: unknown) => {
+  const start = async () => {
+    if (administrator) await ensureAdministrator(store, administrator.name, administrator.password, random.id());
+    return await listenAll(http, port, tcp, stompPort);
+  };
+  const urls = await start().catch(async (error: unknown) => {
     await store.close();
     throw error;
   });
   void sweepOnce();
   const sweeping = setInterval(sweepOnce, SWEEP_MS);
+  const expiring = access && setInterval(() => void evictExpired(bench).catch(() => {}), EXPIRY_MS);
   const stop = () => {
     clearInterval(sweeping);
+    clearInterval(expiring);
     alarms.end();
     for (const server of [http, tcp]) server.close();
     http.closeIdleConnections();

@@ -8,7 +8,12 @@ import { messageOf } from './outgoing.ts';
 
 /** What a client's frame asks for. */
 export type Command =
-  | { readonly kind: 'connect'; readonly version: StompVersion }
+  | {
+      readonly kind: 'connect';
+      readonly version: StompVersion;
+      readonly login: string | undefined;
+      readonly passcode: string | undefined;
+    }
   | { readonly kind: 'send'; readonly queue: string; readonly message: OutgoingMessage }
   | {
       readonly kind: 'subscribe';
@@ -36,7 +41,8 @@ export function readCommand(frame: Frame, version: StompVersion | undefined, lim
   if (frame.command === 'CONNECT' || frame.command === 'STOMP') {
     if (version !== undefined) throw new BrokerError('ALREADY_CONNECTED', 'This connection has a session already.');
     parseHeartBeat(frame.headers['heart-beat']);
-    return { kind: 'connect', version: negotiateVersion(frame.headers['accept-version']) };
+    const { login, passcode } = frame.headers;
+    return { kind: 'connect', version: negotiateVersion(frame.headers['accept-version']), login, passcode };
   }
   if (version === undefined) {
     throw new BrokerError('NOT_CONNECTED', `The first frame must be CONNECT or STOMP, and not ${frame.command}.`);

@@ -1,0 +1,4 @@
+import { authorizeHandler } from '../lib/handlers/authorize.ts';
+import { bench } from './aws.ts';
+
+export const handler = authorizeHandler(bench);
