@@ -58,7 +58,10 @@ function operationOf({ operation, summary, needs, path, query, body, replies }: 
     summary,
     ...(needs === 'nothing' ? {} : { description: rightOf(needs) }),
     security: needs === 'nothing' ? [] : [{ password: [] }, { token: [] }],
-    parameters: [...(path.includes('{name}') ? [queueName] : []), ...(query ? parametersOf(query) : [])],
+    parameters: [
+      ...(path.includes('{name}') ? [path.startsWith('/v1/users/') ? userName : queueName] : []),
+      ...(query ? parametersOf(query) : []),
+    ],
     ...(body ? { requestBody: { required: body.required, content: contentOf(body.types) } } : {}),
     responses: {
       ...Object.fromEntries(answers),
@@ -92,6 +95,8 @@ const queueName = {
   description: "The queue's name, e.g. orders or orders/eu.",
   schema: { type: 'string' },
 };
+
+const userName = { ...queueName, description: "The user's name, e.g. alice." };
 
 function parametersOf(query: z.ZodMiniObject): Json[] {
   const { properties = {} } = z.toJSONSchema(query, { io: 'input' });

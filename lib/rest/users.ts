@@ -29,7 +29,7 @@ const userChange = fields({
   password: z.optional(z.string().check(z.describe('8 to 256 octets; a new user needs one.'))),
   rules: z.optional(rules),
   disabled: z.optional(z.boolean()),
-}).check(z.meta({ examples: [{ password: 'correct horse', rules: ['read,write:/queue/orders.>'] }] }));
+});
 
 const listing = z.object({
   users: z.array(userInfo),
