@@ -1,5 +1,6 @@
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { Access } from '../lib/access/access.ts';
+import { readAccessSettings } from '../lib/access/settings.ts';
 import { apiGatewayPush } from '../lib/gateway/api-gateway.ts';
 import type { DispatchEvent } from '../lib/handlers/events.ts';
 import { setUp, systemClock, systemRandom } from '../lib/handlers/parts.ts';
@@ -30,30 +31,12 @@ async function invokeDispatch(event: DispatchEvent): Promise<void> {
 
 const store = openDynamoStore({ tablePrefix: setting('TABLE_PREFIX') });
 
-/** Closed unless it is said to be open. Tokens are taken where there is an issuer. */
-function accessOf({
-  ACCESS,
-  JWT_ISSUER,
-  JWT_AUDIENCE,
-  JWT_JWKS_URI,
-  JWT_CLAIM,
-}: NodeJS.ProcessEnv): Access | undefined {
-  if (ACCESS === 'open') return undefined;
-  const tokens = JWT_ISSUER
-    ? {
-        issuer: JWT_ISSUER,
-        audience: JWT_AUDIENCE || setting('JWT_AUDIENCE'),
-        jwksUri: JWT_JWKS_URI || undefined,
-        claim: JWT_CLAIM || undefined,
-      }
-    : undefined;
-  return new Access({ store, now: Date.now, tokens });
-}
+const access = readAccessSettings(process.env);
 
 /** The parts that the handlers are made from in AWS, made once for an execution environment. */
 export const bench = setUp({
   store,
-  access: accessOf(process.env),
+  access: access && new Access({ store, now: Date.now, ...access }),
   push: apiGatewayPush({ endpoint: setting('CONNECTIONS_ENDPOINT') }),
   clock: systemClock,
   random: systemRandom(),
