@@ -6,9 +6,9 @@ import type {
 import type { Access } from '../access/access.ts';
 import { readAuthorization, tokenOf } from '../access/credentials.ts';
 import { writePrincipal } from '../access/principal.ts';
+import type { Log } from '../broker/parts.ts';
 import { asBrokerError } from '../model/errors.ts';
 import { headerIn } from './events.ts';
-import type { Bench } from './parts.ts';
 
 /** What is used of the request that is to be let in or not. */
 export type AuthorizeEvent = {
@@ -16,8 +16,13 @@ export type AuthorizeEvent = {
   readonly queryStringParameters?: Readonly<Record<string, string | undefined>> | undefined | null;
 };
 
-/** What the gateway hands on to the handlers, as `requestContext.authorizer`; empty if there were no credentials. */
-export type AuthorizerContext = { readonly principal?: string };
+/**
+ * What the gateway hands on to the handlers, as `requestContext.authorizer`; empty if there were no credentials. The
+ * REST function answers to `refused` ones.
+ */
+export type AuthorizerContext = { readonly principal?: string; readonly refused?: string };
+
+type AuthorizeParts = { readonly access: Access | undefined; readonly log: Log };
 
 type SocketRequest = AuthorizeEvent & { readonly methodArn: string; readonly version?: undefined };
 type Answer = APIGatewayAuthorizerResult | APIGatewaySimpleAuthorizerWithContextResult<AuthorizerContext>;
@@ -27,10 +32,10 @@ const UNAUTHORIZED = 'Unauthorized';
 
 /**
  * Lets a request in, or refuses it: `$connect` of the WebSocket API, which gets a policy, and requests of the HTTP API
- * (payload 2.0, simple responses). One without credentials passes: a WebSocket shows them in its CONNECT, and the REST
- * function refuses by itself.
+ * (payload 2.0, simple responses). One without credentials passes as nobody: a WebSocket shows them in its CONNECT, and
+ * the REST function refuses it, as it does wrong ones: the gateway would do it without saying how to show others.
  */
-export function authorizeHandler({ access, broker }: Bench) {
+export function authorizeHandler({ access, log }: AuthorizeParts) {
   return async (event: SocketRequest | APIGatewayRequestAuthorizerEventV2): Promise<Answer> => {
     const isHttp = event.version === '2.0';
     try {
@@ -39,10 +44,10 @@ export function authorizeHandler({ access, broker }: Bench) {
     } catch (cause) {
       const error = asBrokerError(cause);
       if (error.code !== 'UNAUTHENTICATED') {
-        broker.log('authorizer failed', { code: error.code }, error);
+        log('authorizer failed', { code: error.code }, error);
         throw error;
       }
-      if (isHttp) return { isAuthorized: false, context: {} };
+      if (isHttp) return { isAuthorized: true, context: { refused: error.code } };
       throw new Error(UNAUTHORIZED);
     }
   };

@@ -66,10 +66,10 @@ async function logIn(
 function check(grants: Grants, command: Command): void {
   switch (command.kind) {
     case 'send':
-      grants.demand('write', `/queue/${command.queue}`);
+      grants.demand('write', destinationOf(command));
       break;
     case 'subscribe':
-      grants.demand('read', `/queue/${command.queue}`);
+      grants.demand('read', destinationOf(command));
       break;
     case 'acknowledge':
     case 'reject': {
@@ -77,4 +77,8 @@ function check(grants: Grants, command: Command): void {
       if (destination !== undefined) grants.demand('read', destination);
     }
   }
+}
+
+function destinationOf({ queue }: Command & { readonly kind: 'send' | 'subscribe' }): string {
+  return `/queue/${queue}`;
 }

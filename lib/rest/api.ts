@@ -57,8 +57,10 @@ export function restApi(options: RestOptions): Hono {
   return app;
 }
 
-function demand(grants: Grants | undefined, { needs }: Route, queue: string): void {
-  if (needs !== 'nothing' && needs !== 'credentials') grants?.demand(needs, `/queue/${queue}`);
+/** The kind of a destination stands in the path: a right to a queue is none to a topic of its name. */
+function demand(grants: Grants | undefined, { needs, path }: Route, name: string): void {
+  if (needs === 'nothing' || needs === 'credentials') return;
+  grants?.demand(needs, path.startsWith('/v1/topics/') ? `/topic/${name}` : `/queue/${name}`);
 }
 
 /** Those with a suffix come before those that end in a name. */

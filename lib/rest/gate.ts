@@ -1,6 +1,6 @@
 import type { Context } from 'hono';
 import type { Access } from '../access/access.ts';
-import { readAuthorization } from '../access/credentials.ts';
+import { notAuthenticated, readAuthorization } from '../access/credentials.ts';
 import type { Grants } from '../access/grants.ts';
 import { readPrincipal } from '../access/principal.ts';
 
@@ -13,7 +13,11 @@ export type Gate = {
 
 /** What API Gateway hands on of its authorizer. @see the HTTP API's payload format 2.0 */
 type GatewayEnv = {
-  readonly event?: { readonly requestContext?: { readonly authorizer?: { readonly lambda?: { principal?: string } } } };
+  readonly event?: {
+    readonly requestContext?: {
+      readonly authorizer?: { readonly lambda?: { readonly principal?: string; readonly refused?: string } | null };
+    };
+  };
 };
 
 const REALM = 'CirrusMQ';
@@ -23,9 +27,10 @@ const REALM = 'CirrusMQ';
  * @throws BrokerError UNAUTHENTICATED
  */
 export async function grantsOf({ access }: Gate, c: Context): Promise<Grants> {
-  const found = (c.env as GatewayEnv | undefined)?.event?.requestContext?.authorizer?.lambda?.principal;
-  const principal = found
-    ? readPrincipal(found)
+  const found = (c.env as GatewayEnv | undefined)?.event?.requestContext?.authorizer?.lambda;
+  if (found?.refused) throw notAuthenticated();
+  const principal = found?.principal
+    ? readPrincipal(found.principal)
     : await access.authenticate(readAuthorization(c.req.header('authorization')));
   return await access.grantsOf(principal);
 }

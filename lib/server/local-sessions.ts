@@ -1,13 +1,9 @@
-import type { RecordKey, RecordOptions, RecordOutcome, Store } from '../store/port.ts';
+import type { DirectoryRecord, RecordKey, RecordOptions, RecordOutcome, Store } from '../store/port.ts';
 import { sameBytes } from '../store/same-bytes.ts';
 
-/** A connection lives in one process and dies with it: what is known of it need not outlive that. */
+/** A connection lives in one process and dies with it: what is known of it, and of its session, need not outlive that. */
 export function withLocalSessions(store: Store): Store {
-  const sessions = new Map<string, Uint8Array>();
-  const isSession = (key: RecordKey) => key.family.startsWith('connection ');
-  // Which connections end with their credentials: few are ever listed, and a family that is empty is gone.
-  const endings = new Map<string, Map<string, Uint8Array>>();
-  const isEnding = (family: string) => family.startsWith('session ');
+  const sessions = new Sessions();
   return {
     append: (shard, append) => store.append(shard, append),
     commit: (shard, commit) => store.commit(shard, commit),
@@ -21,31 +17,51 @@ export function withLocalSessions(store: Store): Store {
     due: (minute, limit) => store.due(minute, limit),
     settle: (due, rings) => store.settle(due, rings),
     close: () => store.close(),
-    async listRecords(family, after, limit) {
-      if (!isEnding(family)) return await store.listRecords(family, after, limit);
-      const names = [...(endings.get(family)?.keys() ?? [])].filter((name) => name > after).sort();
-      return names.slice(0, limit).map((name) => ({ name, value: endings.get(family)?.get(name) ?? new Uint8Array() }));
-    },
-    async putRecord(key: RecordKey, value: Uint8Array, options: RecordOptions = {}): Promise<RecordOutcome> {
-      if (isEnding(key.family)) {
-        endings.set(key.family, (endings.get(key.family) ?? new Map()).set(key.name, value));
-        return { kind: 'stored' };
-      }
-      if (!isSession(key)) return await store.putRecord(key, value, options);
-      const current = sessions.get(key.family);
-      if (options.expected !== undefined && !sameBytes(current, options.expected)) return { kind: 'conflict', current };
-      sessions.set(key.family, value);
-      return { kind: 'stored' };
+    async putRecord(key, value, options = {}) {
+      return isSession(key.family) ? sessions.put(key, value, options) : await store.putRecord(key, value, options);
     },
     async getRecord(key) {
-      return isSession(key) ? sessions.get(key.family) : await store.getRecord(key);
+      return isSession(key.family) ? sessions.get(key) : await store.getRecord(key);
     },
     async deleteRecord(key) {
-      const family = endings.get(key.family);
-      family?.delete(key.name);
-      if (family?.size === 0) endings.delete(key.family);
-      if (isSession(key)) sessions.delete(key.family);
-      else if (!isEnding(key.family)) await store.deleteRecord(key);
+      if (isSession(key.family)) sessions.delete(key);
+      else await store.deleteRecord(key);
+    },
+    async listRecords(family, after, limit) {
+      return isSession(family) ? sessions.list(family, after, limit) : await store.listRecords(family, after, limit);
     },
   };
+}
+
+function isSession(family: string): boolean {
+  return family.startsWith('connection ') || family.startsWith('session ');
+}
+
+/** Records by family; a family that has none is not there. */
+class Sessions {
+  readonly #families = new Map<string, Map<string, Uint8Array>>();
+
+  put({ family, name }: RecordKey, value: Uint8Array, { expected }: RecordOptions): RecordOutcome {
+    const records = this.#families.get(family) ?? new Map<string, Uint8Array>();
+    const current = records.get(name);
+    if (expected !== undefined && !sameBytes(current, expected)) return { kind: 'conflict', current };
+    this.#families.set(family, records.set(name, value));
+    return { kind: 'stored' };
+  }
+
+  get({ family, name }: RecordKey): Uint8Array | undefined {
+    return this.#families.get(family)?.get(name);
+  }
+
+  delete({ family, name }: RecordKey): void {
+    const records = this.#families.get(family);
+    records?.delete(name);
+    if (records?.size === 0) this.#families.delete(family);
+  }
+
+  /** Their names are ids in ASCII: the order of their characters is that of their octets. */
+  list(family: string, after: string, limit: number): DirectoryRecord[] {
+    const names = [...(this.#families.get(family)?.keys() ?? [])].filter((name) => name > after).sort();
+    return names.slice(0, limit).map((name) => ({ name, value: this.get({ family, name }) as Uint8Array }));
+  }
 }

@@ -24,6 +24,7 @@ import { withLocalSessions } from './local-sessions.ts';
 import type { BrokerOptions, BrokerUrls } from './options.ts';
 import type { StorePlace } from './stores.ts';
 import { tcpServer } from './tcp.ts';
+import { admitUpgrade } from './upgrade.ts';
 import { refuseUpgrade, webSocketUpgrade } from './websocket.ts';
 
 /** A broker whose ports are open. */
@@ -110,11 +111,16 @@ export async function run(
   // Who holds a connection's id may write to it and close it: that is not for everybody where not everything is.
   const managed = access ? undefined : sockets;
   const http = httpServer((event) => rest(event, noContext), managed, requestBytes, requests);
-  const upgrade = webSocketUpgrade(listener, place.limits.frameBytes, access);
+  const upgrade = webSocketUpgrade(listener, place.limits.frameBytes);
   http.on('upgrade', (request, socket, head) => {
     const { origin, host } = request.headers;
-    if (isAllowedOrigin(origin, allowedOrigins) && isLoopbackHost(host)) upgrade(request, socket, head);
-    else refuseUpgrade(socket, '403 Forbidden');
+    if (!isAllowedOrigin(origin, allowedOrigins) || !isLoopbackHost(host)) {
+      refuseUpgrade(socket, '403 Forbidden');
+      return;
+    }
+    void admitUpgrade(access, request, socket).then((authorizer) => {
+      if (authorizer) upgrade(request, socket, head, authorizer);
+    });
   });
   const tcp = tcpServer(listener);
   const port = options.port ?? PORT;

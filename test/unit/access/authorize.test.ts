@@ -4,6 +4,7 @@ import { changeUser } from '../../../lib/access/users.ts';
 import { readConnection } from '../../../lib/broker/connections.ts';
 import { authorizeHandler } from '../../../lib/handlers/authorize.ts';
 import { connectHandler } from '../../../lib/handlers/connect.ts';
+import type { Bench } from '../../../lib/handlers/parts.ts';
 import { restHandler } from '../../../lib/handlers/rest.ts';
 import { MemoryStore } from '../../../lib/store/memory/memory-store.ts';
 import { basic } from '../../access-subject.ts';
@@ -17,6 +18,24 @@ async function closedBench() {
   return benchOn(store, { access: new Access({ store, now: Date.now }) });
 }
 
+function authorizerOf({ access, broker }: Bench) {
+  return authorizeHandler({ access, log: broker.log });
+}
+
+/** Asks the REST function, with what the authorizer said. */
+function askRest(bench: Bench, path: string, context: object) {
+  const event = {
+    version: '2.0',
+    rawPath: path,
+    rawQueryString: '',
+    headers: { host: 'api.example', 'content-type': 'text/plain' },
+    body: 'x',
+    isBase64Encoded: false,
+    requestContext: { domainName: 'api.example', http: { method: 'POST', path }, authorizer: { lambda: context } },
+  };
+  return restHandler(bench, {})(event as never, {} as never);
+}
+
 const right = basic('alice', 'open sesame');
 const wrong = basic('alice', 'wrong password');
 
@@ -27,7 +46,7 @@ function httpRequest(headers: Record<string, string> = {}) {
 describe('the authorizer of the WebSocket API', () => {
   it('answers with a policy for this connection alone, and who it is', async () => {
     const bench = await closedBench();
-    const answer = await authorizeHandler(bench)({ methodArn, headers: { Authorization: right } });
+    const answer = await authorizerOf(bench)({ methodArn, headers: { Authorization: right } });
     expect(answer).toMatchObject({
       policyDocument: { Statement: [{ Action: 'execute-api:Invoke', Effect: 'Allow', Resource: methodArn }] },
       context: { principal: JSON.stringify({ kind: 'user', name: 'alice', revision: 'r1' }) },
@@ -40,14 +59,14 @@ describe('the authorizer of the WebSocket API', () => {
 
   it('lets a request without credentials pass as nobody', async () => {
     const bench = await closedBench();
-    const answer = await authorizeHandler(bench)({ methodArn, headers: {}, queryStringParameters: null });
+    const answer = await authorizerOf(bench)({ methodArn, headers: {}, queryStringParameters: null });
     expect(answer).toMatchObject({ policyDocument: { Statement: [{ Effect: 'Allow' }] }, context: {} });
     await connectHandler(bench)({ requestContext: { connectionId: 'c' } }, {} as never);
     expect((await readConnection(bench.broker, 'c'))?.principal).toBeUndefined();
   });
 
   it('refuses wrong credentials in the words that make API Gateway answer 401', async () => {
-    const authorize = authorizeHandler(await closedBench());
+    const authorize = authorizerOf(await closedBench());
     for (const headers of [{ authorization: wrong }, { authorization: 'Bearer a.b.c' }]) {
       await expect(authorize({ methodArn, headers })).rejects.toThrow(/^Unauthorized$/);
     }
@@ -57,34 +76,30 @@ describe('the authorizer of the WebSocket API', () => {
 describe('the authorizer of the HTTP API', () => {
   it('answers simply, and the REST function takes its word for who it is, and not for what is allowed', async () => {
     const bench = await closedBench();
-    const answer = await authorizeHandler(bench)(httpRequest({ authorization: right }));
+    const answer = await authorizerOf(bench)(httpRequest({ authorization: right }));
     expect(answer).toMatchObject({ isAuthorized: true, context: { principal: expect.stringContaining('alice') } });
     const { context } = answer as { context: object };
-    const ask = (method: string, path: string) =>
-      restHandler(bench, {})(
-        {
-          version: '2.0',
-          rawPath: path,
-          rawQueryString: '',
-          headers: { host: 'api.example', 'content-type': 'text/plain' },
-          body: 'x',
-          isBase64Encoded: false,
-          requestContext: { domainName: 'api.example', http: { method, path }, authorizer: { lambda: context } },
-        } as never,
-        {} as never,
-      );
-    expect(await ask('POST', '/v1/queues/a/messages')).toMatchObject({ statusCode: 201 });
-    expect(await ask('POST', '/v1/queues/b/messages')).toMatchObject({ statusCode: 403 });
+    expect(await askRest(bench, '/v1/queues/a/messages', context)).toMatchObject({ statusCode: 201 });
+    expect(await askRest(bench, '/v1/queues/b/messages', context)).toMatchObject({ statusCode: 403 });
   });
 
-  it('refuses wrong credentials, and lets none pass as nobody', async () => {
-    const authorize = authorizeHandler(await closedBench());
-    expect(await authorize(httpRequest({ authorization: wrong }))).toEqual({ isAuthorized: false, context: {} });
-    expect(await authorize(httpRequest())).toEqual({ isAuthorized: true, context: {} });
+  it('leaves it to the REST function to refuse wrong credentials, and none', async () => {
+    const bench = await closedBench();
+    const authorize = authorizerOf(bench);
+    for (const headers of [{ authorization: wrong }, {}]) {
+      const answer = await authorize(httpRequest(headers as Record<string, string>));
+      expect(answer).toMatchObject({ isAuthorized: true });
+      const { context } = answer as { context: object };
+      const refusal = await askRest(bench, '/v1/queues/a/messages', context);
+      expect(refusal).toMatchObject({
+        statusCode: 401,
+        headers: { 'www-authenticate': expect.stringMatching(/^Basic/) },
+      });
+    }
   });
 
   it('takes no token from the query', async () => {
-    const authorize = authorizeHandler(await closedBench());
+    const authorize = authorizerOf(await closedBench());
     const event = { version: '2.0', queryStringParameters: { access_token: 'a.b.c' } } as never;
     expect(await authorize(event)).toEqual({ isAuthorized: true, context: {} });
   });
