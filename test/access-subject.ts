@@ -17,9 +17,22 @@ export type AccessSubject = {
 
 const password = 'open sesame';
 
-/** Starts a broker in this process. A deployed one needs an administrator, and the issuer's address. */
+const { CIRRUSMQ_URL, CIRRUSMQ_WEBSOCKET_URL, CIRRUSMQ_PASSWORD = password, CIRRUSMQ_ISSUER_PORT = '0' } = process.env;
+
+/** True where the broker is deployed, and this process sees nothing of its log. */
+export const isRemote = Boolean(CIRRUSMQ_URL && CIRRUSMQ_WEBSOCKET_URL);
+
+/**
+ * Starts a broker in this process; or finds a fresh deployed one, whose administrator `admin` has the password
+ * `CIRRUSMQ_PASSWORD`, and whose issuer is that port of this machine's loopback.
+ */
 export async function startAccessSubject(): Promise<AccessSubject> {
-  const issuer = await TokenIssuer.open();
+  const issuer = await TokenIssuer.open(Number(CIRRUSMQ_ISSUER_PORT));
+  if (CIRRUSMQ_URL && CIRRUSMQ_WEBSOCKET_URL) {
+    const administrator = basic('admin', CIRRUSMQ_PASSWORD);
+    const urls = { url: CIRRUSMQ_URL.replace(/\/+$/, ''), webSocketUrl: CIRRUSMQ_WEBSOCKET_URL };
+    return { ...urls, issuer, administrator, logged: () => '', close: () => issuer.close() };
+  }
   const lines: string[] = [];
   const broker = await startBroker({
     port: 0,

@@ -23,12 +23,12 @@ export class TokenIssuer {
     });
   }
 
-  static async open(): Promise<TokenIssuer> {
+  static async open(port = 0): Promise<TokenIssuer> {
     const { publicKey, privateKey } = await generateKeyPair('ES256');
     const issuer = new TokenIssuer(privateKey, {
       keys: [{ ...(await exportJWK(publicKey)), kid: 'one', alg: 'ES256' }],
     });
-    await new Promise<void>((resolve) => issuer.#server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => issuer.#server.listen(port, '127.0.0.1', resolve));
     issuer.url = `http://127.0.0.1:${(issuer.#server.address() as AddressInfo).port}`;
     return issuer;
   }

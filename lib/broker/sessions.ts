@@ -47,26 +47,31 @@ export async function endRevokedSessions(broker: Broker, user: string, end: End)
   const current = await readUser(broker.store, user);
   const valid = current && !current.isDisabled ? current.revision : undefined;
   const family = `session of ${user}`;
-  for await (const { name, value } of recordsOf(broker, family)) {
-    if (Buffer.from(value).toString() !== valid) await endOne(broker, { family, name }, () => end(name));
+  for await (const page of pagesOf(broker, family)) {
+    const over = page.filter(({ value }) => Buffer.from(value).toString() !== valid);
+    await Promise.all(over.map(({ name }) => endOne(broker, { family, name }, () => end(name))));
   }
 }
 
 /** Ends the sessions whose token has expired. */
 export async function endExpiredSessions(broker: Broker, end: End): Promise<void> {
   const now = broker.clock.now();
-  for await (const { name } of recordsOf(broker, expiring)) {
-    if (Number(name.slice(0, TIME_DIGITS)) > now) return;
-    await endOne(broker, { family: expiring, name }, () => end(name.slice(TIME_DIGITS + 1)));
+  for await (const page of pagesOf(broker, expiring)) {
+    const over = page.filter(({ name }) => Number(name.slice(0, TIME_DIGITS)) <= now);
+    const endNamed = (name: string) => end(name.slice(TIME_DIGITS + 1));
+    await Promise.all(over.map(({ name }) => endOne(broker, { family: expiring, name }, () => endNamed(name))));
+    if (over.length < page.length) return;
   }
 }
 
 /** Goes through the revocations of the last while: one of them may have been cut short, or have missed a session. */
 export async function sweepRevocations(broker: Broker, end: End): Promise<void> {
-  for await (const { name, value } of recordsOf(broker, revoked)) {
-    const notedAt = Number(Buffer.from(value).toString());
-    await endRevokedSessions(broker, name, end);
-    if (broker.clock.now() - notedAt > SETTLED_MS) await broker.store.deleteRecord({ family: revoked, name });
+  for await (const page of pagesOf(broker, revoked)) {
+    for (const { name, value } of page) {
+      const notedAt = Number(Buffer.from(value).toString());
+      await endRevokedSessions(broker, name, end);
+      if (broker.clock.now() - notedAt > SETTLED_MS) await broker.store.deleteRecord({ family: revoked, name });
+    }
   }
 }
 
@@ -81,10 +86,11 @@ async function endOne(broker: Broker, key: RecordKey, end: () => Promise<void>):
   }
 }
 
-async function* recordsOf({ store }: Broker, family: string): AsyncGenerator<DirectoryRecord> {
+/** A page is ended at once: one connection that reads slowly does not put off the end of the others. */
+async function* pagesOf({ store }: Broker, family: string): AsyncGenerator<readonly DirectoryRecord[]> {
   for (let after: string | undefined = ''; after !== undefined; ) {
     const page: readonly DirectoryRecord[] = await store.listRecords(family, after, PAGE);
-    yield* page;
+    yield page;
     after = page.length === PAGE ? page.at(-1)?.name : undefined;
   }
 }
