@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 
 /** The sentences of all tests, as they are written, without the quotes of the language. */
 function testSentences(): Set<string> {
-  const calls = /\b(?:it|test)(?:\.\w+(?:\([^)]*\)\))?)*\(\s*(?:dynamoTitle\()?(['"`])(.*?)(?<!\\)\1/gs;
+  const calls = /\b(?:it|test)(?:\.\w+(?:\((?:[^()]|\(\))*\))?)*\(\s*(?:dynamoTitle\()?(['"`])(.*?)(?<!\\)\1/gs;
   const files = globSync('test/**/*.test.ts').map((path) => readFileSync(path, 'utf8'));
   return new Set(files.flatMap((text) => [...text.matchAll(calls)].map(([, , sentence = '']) => sentence)));
 }
