@@ -23,11 +23,11 @@ const PAGE_USERS = 1000;
 export function addUsers(program: Command): void {
   const users = program.command('users').summary('list, add, change or remove users; make the first one');
   withBrokerOptions(users.command('list', { isDefault: true }).summary('list users (the default)')).action(list);
-  const add = named(users, 'add', 'add a user; rules are like read,write:/queue/orders.>').argument(
-    '[rule...]',
-    '',
-    ruleOf,
-  );
+  const add = named(
+    users,
+    'add',
+    'add a user, or give one another password and other rules, like read,write:/queue/orders.>',
+  ).argument('[rule...]', '', ruleOf);
   withNewPassword(withBrokerOptions(add)).action(
     async (name: string, rules: readonly string[], options: BrokerOptions & NewPassword) =>
       await change(name, { password: readSecret(options.newPasswordFile), rules: given(rules) }, options),
