@@ -3,14 +3,15 @@ const arrows = {
   model: [],
   shard: ['model'],
   store: ['model'],
-  broker: ['shard', 'store', 'model'],
+  access: ['shard/packing', 'store/port', 'model'],
+  broker: ['access', 'shard', 'store', 'model'],
   stomp: ['broker', 'model'],
-  rest: ['broker', 'model'],
+  rest: ['access', 'broker', 'model'],
   gateway: ['model'],
-  handlers: ['broker', 'stomp', 'rest', 'gateway', 'store/port', 'model'],
-  server: ['handlers', 'stomp', 'rest', 'gateway', 'store', 'model'],
+  handlers: ['access', 'broker', 'stomp', 'rest', 'gateway', 'store/port', 'model'],
+  server: ['access', 'handlers', 'stomp', 'rest', 'gateway', 'store', 'model'],
   client: ['stomp', 'model'],
-  cli: ['client', 'rest', 'server', 'model'],
+  cli: ['access', 'client', 'rest', 'server', 'model'],
 };
 
 const inside = Object.entries(arrows).map(([from, to]) => ({

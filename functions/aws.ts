@@ -2,21 +2,16 @@ import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { apiGatewayPush } from '../lib/gateway/api-gateway.ts';
 import type { DispatchEvent } from '../lib/handlers/events.ts';
 import { setUp, systemClock, systemRandom } from '../lib/handlers/parts.ts';
-import { BrokerError } from '../lib/model/errors.ts';
 import { cloudLimits } from '../lib/model/limits.ts';
 import { openDynamoStore } from '../lib/store/dynamodb/dynamodb-store.ts';
+import { accessOn } from './access.ts';
+import { log, setting } from './environment.ts';
 
 /** Sooner than this a waiting invocation covers a wake-up; what is later is the sweep's. */
 const NEAR_MS = 60_000;
 
 /** By shard, when the invocation that waits for it wakes up: one is enough, and what comes later it finds. */
 const waiting = new Map<string, number>();
-
-function setting(name: string): string {
-  const value = process.env[name];
-  if (value) return value;
-  throw new BrokerError('UNAVAILABLE', `The function's environment lacks ${name}.`);
-}
 
 const lambda = new LambdaClient({});
 
@@ -27,9 +22,12 @@ async function invokeDispatch(event: DispatchEvent): Promise<void> {
   );
 }
 
+const store = openDynamoStore({ tablePrefix: setting('TABLE_PREFIX') });
+
 /** The parts that the handlers are made from in AWS, made once for an execution environment. */
 export const bench = setUp({
-  store: openDynamoStore({ tablePrefix: setting('TABLE_PREFIX') }),
+  store,
+  access: accessOn(store),
   push: apiGatewayPush({ endpoint: setting('CONNECTIONS_ENDPOINT') }),
   clock: systemClock,
   random: systemRandom(),
@@ -43,9 +41,5 @@ export const bench = setUp({
     waiting.set(shard, at);
     bench.broker.defer(() => invokeDispatch({ shard, at }));
   },
-  log: (event, details, error) => {
-    const level = error ? 'ERROR' : 'INFO';
-    const failure = error && { code: error.code, message: error.message, stack: error.stack };
-    process.stdout.write(`${JSON.stringify({ level, event, ...details, ...(failure ? { error: failure } : {}) })}\n`);
-  },
+  log,
 });

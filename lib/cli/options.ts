@@ -26,6 +26,15 @@ export type ServeOptions = {
   readonly strictSeed: number;
   /** Origins of pages that may connect, besides those on loopback. */
   readonly allowOrigin: readonly string[];
+  /** True to let only users in. */
+  readonly users: boolean;
+  /** Whose tokens are taken, for whom they are to be, where their keys are and which claim holds the rules. */
+  readonly jwtIssuer?: string;
+  readonly jwtAudience?: string;
+  readonly jwtJwks?: string;
+  readonly jwtClaim?: string;
+  /** A file with the password of the user `admin`, who may do everything. */
+  readonly adminPasswordFile?: string;
 };
 
 /** What every command that asks a broker has. */
@@ -34,6 +43,12 @@ export type BrokerOptions = {
   readonly url: string;
   /** True to print JSON lines. */
   readonly json: boolean;
+} & CredentialOptions;
+
+/** By which credentials to ask a broker; those of the environment where there are none. */
+export type CredentialOptions = {
+  readonly user?: string;
+  readonly passwordFile?: string;
 };
 
 const URL_DEFAULT = 'http://127.0.0.1:61614';
@@ -41,7 +56,14 @@ const URL_DEFAULT = 'http://127.0.0.1:61614';
 /** Gives a command the options of `BrokerOptions`. */
 export function withBrokerOptions(command: Command): Command {
   const url = new Option('--url <url>', "the broker's address").env('CIRRUSMQ_URL').default(URL_DEFAULT);
-  return command.addOption(url.argParser(addressOf)).option('--json', 'print JSON lines', false);
+  return command
+    .addOption(url.argParser(addressOf))
+    .addOption(new Option('--user <name>', 'who asks').env('CIRRUSMQ_USER'))
+    .option(
+      '--password-file <file>',
+      "a file with the user's password, or - for standard input; else CIRRUSMQ_PASSWORD",
+    )
+    .option('--json', 'print JSON lines', false);
 }
 
 function addressOf(text: string): string {

@@ -3,6 +3,7 @@ import { BrokerError } from '../model/errors.ts';
 import type { BrokerOptions, BrokerUrls, RunningBroker } from '../server/options.ts';
 import { startBroker } from '../server/start-broker.ts';
 import type { ServeOptions } from './options.ts';
+import { readSecret } from './secret.ts';
 
 /** Runs the broker until it is told to stop. Ends the process with 1 if it cannot go on. */
 export async function serve(options: ServeOptions): Promise<void> {
@@ -31,12 +32,30 @@ function brokerOptions(options: ServeOptions): BrokerOptions {
     allowedOrigins: options.allowOrigin,
     ...(options.strict ? { strict: { seed: options.strictSeed } } : {}),
     ...(options.store === 'dynamodb' ? { dynamodb: dynamoOptions(options) } : {}),
+    ...accessOf(options),
     onStandby: () => print(`CirrusMQ waits as the standby: another process is the master of ${where}.`),
     onReady: (urls) => print(greeting(urls, where)),
     onFatal: (error) => fail(error.message),
     log: (event, details, error) => {
       const failure = error && { code: error.code, message: error.message, cause: String(error.cause ?? '') };
       process.stderr.write(`${JSON.stringify({ event, ...details, ...failure })}\n`);
+    },
+  };
+}
+
+/** Open to whoever reaches this machine's loopback, unless something is said of who may come. */
+function accessOf(options: ServeOptions): Pick<BrokerOptions, 'access'> {
+  const { users, adminPasswordFile, jwtIssuer, jwtAudience, jwtJwks, jwtClaim } = options;
+  if (!users && adminPasswordFile === undefined && jwtIssuer === undefined) return {};
+  if (jwtIssuer !== undefined && jwtAudience === undefined) fail('--jwt-issuer needs --jwt-audience.');
+  return {
+    access: {
+      tokens:
+        jwtIssuer === undefined || jwtAudience === undefined
+          ? undefined
+          : { issuer: jwtIssuer, audience: jwtAudience, jwksUri: jwtJwks, claim: jwtClaim },
+      administrator:
+        adminPasswordFile === undefined ? undefined : { name: 'admin', password: readSecret(adminPasswordFile) },
     },
   };
 }

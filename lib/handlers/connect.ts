@@ -1,6 +1,7 @@
 import middy from '@middy/core';
+import { readPrincipal } from '../access/principal.ts';
 import { writeConnection } from '../broker/connections.ts';
-import type { SocketEvent } from './events.ts';
+import { headerIn, type SocketEvent } from './events.ts';
 import { endAfterwards } from './middleware.ts';
 import type { Bench } from './parts.ts';
 
@@ -13,16 +14,12 @@ export function connectHandler(bench: Bench) {
   return middy<SocketEvent, ConnectReply>()
     .use(endAfterwards(bench))
     .handler(async (event) => {
-      await writeConnection(bench.broker, event.requestContext.connectionId, { version: '', subscriptions: [] });
-      const protocol = pickProtocol(headerOf(event, 'sec-websocket-protocol'));
+      const { connectionId, authorizer } = event.requestContext;
+      const principal = authorizer?.principal ? readPrincipal(authorizer.principal) : undefined;
+      await writeConnection(bench.broker, connectionId, { version: '', subscriptions: [], principal });
+      const protocol = pickProtocol(headerIn(event.headers ?? {}, 'sec-websocket-protocol'));
       return { statusCode: 200, headers: protocol ? { 'Sec-WebSocket-Protocol': protocol } : {} };
     });
-}
-
-/** API Gateway gives header names as the client wrote them. */
-function headerOf({ headers = {} }: SocketEvent, name: string): string | undefined {
-  const written = Object.keys(headers).find((candidate) => candidate.toLowerCase() === name);
-  return written === undefined ? undefined : headers[written];
 }
 
 /** The best STOMP subprotocol that is offered. @see STOMP over WebSocket: `v12.stomp` and older */

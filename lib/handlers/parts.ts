@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Access } from '../access/access.ts';
 import { BodyCache } from '../broker/body-cache.ts';
 import type { Broker, Clock, Log, Random } from '../broker/parts.ts';
 import { Quarantine } from '../broker/quarantine.ts';
@@ -17,6 +18,8 @@ export type Parts = {
   readonly clock: Clock;
   readonly random: Random;
   readonly limits: Limits;
+  /** Who may do what. Without it, everybody may do everything. */
+  readonly access?: Access | undefined;
   readonly log: Log;
   /** Hands a shard over to another invocation of `dispatch`. */
   readonly dispatch: Broker['dispatch'];
@@ -35,6 +38,7 @@ export type Parts = {
 /** What every handler shares. */
 export type Bench = {
   readonly broker: Broker;
+  readonly access: Access | undefined;
   readonly push: Push;
   readonly afterwards: Afterwards;
   readonly parts: Parts;
@@ -66,7 +70,7 @@ export function setUp(parts: Parts): Bench {
     defer: afterwards.defer,
     turnsPerRequest: parts.endsWithReply ? TURNS_PER_REQUEST : Number.POSITIVE_INFINITY,
   };
-  return { broker, push, afterwards, parts };
+  return { broker, access: parts.access, push, afterwards, parts };
 }
 
 /** The machine's clock. */

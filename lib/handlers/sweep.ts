@@ -1,5 +1,6 @@
 import middy from '@middy/core';
 import { sweep } from '../broker/sweep.ts';
+import { sweepSessions } from './eviction.ts';
 import { endAfterwards } from './middleware.ts';
 import type { Bench } from './parts.ts';
 
@@ -7,5 +8,9 @@ import type { Bench } from './parts.ts';
 export function sweepHandler(bench: Bench) {
   return middy<unknown, { shards: number }>()
     .use(endAfterwards(bench))
-    .handler(async () => ({ shards: await sweep(bench.broker) }));
+    .handler(async () => {
+      const shards = await sweep(bench.broker);
+      if (bench.access) await sweepSessions(bench);
+      return { shards };
+    });
 }

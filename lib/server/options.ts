@@ -1,3 +1,4 @@
+import type { TokenOptions } from '../access/tokens.ts';
 import type { BrokerError } from '../model/errors.ts';
 import type { Limits } from '../model/limits.ts';
 import type { StrictOptions } from './strict/rules.ts';
@@ -22,6 +23,8 @@ export type BrokerOptions = {
   readonly limits?: Partial<Limits>;
   /** Origins of pages that may connect, besides those on loopback. */
   readonly allowedOrigins?: readonly string[];
+  /** Who may do what. Default: whoever reaches 127.0.0.1 may do everything. */
+  readonly access?: BrokerAccess;
   /** Told when another process is the master, and this one waits. */
   readonly onStandby?: () => void;
   /** Told each time that this process becomes the master and its ports are open. */
@@ -30,6 +33,14 @@ export type BrokerOptions = {
   readonly onFatal?: (error: BrokerError) => void;
   /** Takes what concerns the operator. Default: nothing is written. */
   readonly log?: (event: string, details: Readonly<Record<string, unknown>>, error?: BrokerError) => void;
+};
+
+/** Users are in the broker's directory, and are always taken; `{}` is closed to all others. */
+export type BrokerAccess = {
+  /** JSON Web Tokens of one issuer are taken, too. */
+  readonly tokens?: TokenOptions | undefined;
+  /** Who is to be able to do everything, other users included: made, or set right, at the start. */
+  readonly administrator?: { readonly name: string; readonly password: string } | undefined;
 };
 
 export type BrokerUrls = {

@@ -3,7 +3,7 @@ import { Afterwards } from '../../handlers/afterwards.ts';
 import type { DispatchEvent } from '../../handlers/events.ts';
 import { setUp, systemClock, systemRandom } from '../../handlers/parts.ts';
 import { Alarms } from '../alarms.ts';
-import { doorsOf, type Front, type FrontParts } from '../front.ts';
+import { accessOf, doorsOf, type Front, type FrontParts } from '../front.ts';
 import { type Functions, functionsOf } from '../functions.ts';
 import { chanceOf } from './chance.ts';
 import { Environments } from './environments.ts';
@@ -25,6 +25,7 @@ export function strictFront({ options, store, limits, onFailure }: FrontParts): 
       store,
       random,
       limits,
+      access: accessOf(options, store),
       log: options.log ?? (() => {}),
       push: gateway.push,
       clock: systemClock,
