@@ -11,6 +11,7 @@ import { Reading } from './bodies.ts';
 import { commitTurn } from './commit.ts';
 import { forwardDeadLetters } from './dead-letters.ts';
 import { freshNonce, type Mastership } from './inbox.ts';
+import { measureCommit, measureDeliveries, measureLostLease } from './measure.ts';
 import type { Broker } from './parts.ts';
 import { damageOf } from './quarantine.ts';
 import { entriesOf, hasDeadLetters, queueOf, stateOfHead } from './shards.ts';
@@ -62,7 +63,10 @@ async function takeTurns(broker: Broker, mastership: Mastership, onPull: OnPull)
       absorbed,
       releaseAt: mayRelease() && after.length === 0 ? rings : undefined,
     });
-    if (!outcome) return;
+    if (!outcome) return measureLostLease(broker, head.shard, nonce);
+    measureCommit(broker, head.shard, stateOfHead(head), settled.state, context.now);
+    measureDeliveries(broker, head.shard, [...pushed, ...pulled(turn)]);
+    broker.trace('turn', { shard: head.shard, nonce, absorbed, left: head.inbox.length - absorbed, takeover });
     answerPulls(head.shard, turn, onPull);
     lookAfter(broker, head.shard, turn);
     if (after.length > 0 && outcome.nonce !== undefined) {
@@ -72,7 +76,9 @@ async function takeTurns(broker: Broker, mastership: Mastership, onPull: OnPull)
       const settledLate = settle(turn.draft, pushedLate, context);
       const releaseAt = mayRelease() ? rings : undefined;
       outcome = await commitTurn(broker, outcome.head, nonce, settledLate, { absorbed: 0, releaseAt });
-      if (!outcome) return;
+      if (!outcome) return measureLostLease(broker, head.shard, nonce);
+      measureCommit(broker, head.shard, settled.state, settledLate.state, context.now);
+      measureDeliveries(broker, head.shard, pushedLate);
     }
     head = outcome.head;
     if (outcome.nonce === undefined) return;
@@ -169,6 +175,11 @@ export function deliveryOf(shard: string, stamp: Stamp, planned: Omit<PlannedMes
     redelivered,
     deliveryCount: failures + 1,
   };
+}
+
+/** What pulls are answered with, as pushes that arrived. */
+function pulled(turn: Turn): (readonly [PlannedDelivery, PushOutcome])[] {
+  return turn.deliveries.filter(({ consumer }) => consumer.connection === '').map((delivery) => [delivery, 'sent']);
 }
 
 function answerPulls(shard: string, turn: Turn, onPull: OnPull): void {

@@ -5,11 +5,15 @@ import type { Due, Head } from '../store/port.ts';
 import { becomeMaster, freshNonce, stealIfDead } from './inbox.ts';
 import { lead } from './lead.ts';
 import type { Broker } from './parts.ts';
-import { isRecorded, recordQueue } from './queues.ts';
-import { queueOf, viewHead } from './shards.ts';
+import { describeQueue, isRecorded, recordQueue } from './queues.ts';
+import { queueOf, shardOf, viewHead } from './shards.ts';
 
-/** How many shards one sweep looks at. */
-const SWEEP_SHARDS = 1000;
+/** How many due shards a sweep asks for first; each time that there are more, twice as many. */
+const FIRST_LOOK = 1000;
+/** The next sweep begins a minute after this one. */
+const SWEEP_MS = 45_000;
+/** How many shards are looked at side by side. */
+const LANES = 8;
 
 /** A turn for a shard whose time has come. A timer only wakes: the turn decides. */
 export async function wake(broker: Broker, shard: string): Promise<void> {
@@ -27,20 +31,72 @@ export async function succeed(broker: Broker, shard: string, nonce: string): Pro
   if (renewal.kind === 'stolen') await lead(broker, { head: renewal.head, lease, takeover: false });
 }
 
+/** What one sweep found: how many shards it looked at, and how many were due that it had no time for. */
+export type Swept = { readonly shards: number; readonly left: number };
+
 /**
  * Looks at every shard that was rung or wants a turn: what a crash left undone is done, what is idle is crossed off.
- * @returns how many shards were looked at
+ * The oldest come first. Where more are due than one look at the index shows, it looks again, for as long as there is
+ * time; what is left then is the next sweep's.
  */
-export async function sweep(broker: Broker): Promise<number> {
-  const dues = await broker.store.due(minuteOf(broker.clock.now()), SWEEP_SHARDS);
-  for (const due of dues) {
+export async function sweep(broker: Broker): Promise<Swept> {
+  const { clock, meter } = broker;
+  const giveUpAt = clock.now() + SWEEP_MS;
+  const minute = minuteOf(clock.now());
+  meter('sweepRan', 1);
+  await measureWatched(broker);
+  const seen = new Set<string>();
+  let left = 0;
+  for (let limit = FIRST_LOOK, isAll = false; !isAll && left === 0; limit *= 2) {
+    const dues = await broker.store.due(minute, limit);
+    // What could not be crossed off is listed again, before the rest: the next look has to reach beyond it.
+    const fresh = dues.filter((due) => !seen.has(nameOf(due)));
+    isAll = dues.length < limit;
+    left = await lookAtAll(broker, fresh, giveUpAt);
+    for (const due of fresh) seen.add(nameOf(due));
+  }
+  const shards = seen.size - left;
+  meter('sweepShards', shards);
+  if (left > 0) {
+    broker.log('sweep unfinished', { shards, left });
+    meter('sweepLeft', left);
+  }
+  return { shards, left };
+}
+
+function nameOf({ kind, minute, shard }: Due): string {
+  return `${kind} ${minute} ${shard}`;
+}
+
+/** Several at a time: most of it is waiting for the store. @returns how many it had no time for */
+async function lookAtAll(broker: Broker, dues: readonly Due[], giveUpAt: number): Promise<number> {
+  let next = 0;
+  const goOn = async () => {
+    while (next < dues.length && broker.clock.now() < giveUpAt) {
+      const due = dues[next++] as Due;
+      try {
+        await lookAt(broker, due);
+      } catch (error) {
+        broker.log('sweep failed', { shard: due.shard }, asBrokerError(error));
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: LANES }, goOn));
+  return dues.length - next;
+}
+
+async function measureWatched(broker: Broker): Promise<void> {
+  for (const name of broker.watched) {
     try {
-      await lookAt(broker, due);
+      const { depth, oldestAgeSeconds } = await describeQueue(broker, name);
+      broker.meter('depth', depth, shardOf(name));
+      broker.meter('ageOfOldestMs', oldestAgeSeconds * 1000, shardOf(name));
     } catch (error) {
-      broker.log('sweep failed', { shard: due.shard }, asBrokerError(error));
+      const failure = asBrokerError(error);
+      // A queue that nobody used yet is not there.
+      if (failure.code !== 'NOT_FOUND') broker.log('watch failed', { shard: shardOf(name) }, failure);
     }
   }
-  return dues.length;
 }
 
 async function lookAt(broker: Broker, due: Due): Promise<void> {

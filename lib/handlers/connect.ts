@@ -1,7 +1,7 @@
 import middy from '@middy/core';
 import { writeConnection } from '../broker/connections.ts';
 import type { SocketEvent } from './events.ts';
-import { endAfterwards } from './middleware.ts';
+import { endAfterwards, observed } from './middleware.ts';
 import type { Bench } from './parts.ts';
 
 const protocols = ['v12.stomp', 'v11.stomp', 'v10.stomp'];
@@ -11,8 +11,10 @@ type ConnectReply = { readonly statusCode: number; readonly headers: Readonly<Re
 /** Takes `$connect`: the connection is known from here on, and its subprotocol is answered. */
 export function connectHandler(bench: Bench) {
   return middy<SocketEvent, ConnectReply>()
+    .use(observed(bench))
     .use(endAfterwards(bench))
     .handler(async (event) => {
+      bench.broker.meter('connects', 1);
       await writeConnection(bench.broker, event.requestContext.connectionId, { version: '', subscriptions: [] });
       const protocol = pickProtocol(headerOf(event, 'sec-websocket-protocol'));
       return { statusCode: 200, headers: protocol ? { 'Sec-WebSocket-Protocol': protocol } : {} };

@@ -9,7 +9,7 @@ import { decodeFrames } from '../stomp/parser.ts';
 import { errorFrame } from '../stomp/replies.ts';
 import type { SocketEvent } from './events.ts';
 import { Exchange, type Refusal, type Step } from './exchange.ts';
-import { endAfterwards } from './middleware.ts';
+import { endAfterwards, observed } from './middleware.ts';
 import type { Bench } from './parts.ts';
 
 /** One message may ask for more writes than a shard's inbox takes before its next turn. */
@@ -18,6 +18,7 @@ const WRITES_PER_TURN = 16;
 /** Takes a WebSocket message: one or several whole frames. Replies are posted; an ERROR ends the connection. */
 export function frameHandler(bench: Bench) {
   return middy<SocketEvent, { statusCode: number }>()
+    .use(observed(bench))
     .use(endAfterwards(bench))
     .handler(async (event) => {
       await takeMessage(bench, event.requestContext.connectionId, octetsOf(event));

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BodyCache } from '../broker/body-cache.ts';
-import type { Broker, Clock, Log, Random } from '../broker/parts.ts';
+import type { Broker, Clock, Log, Meter, Random } from '../broker/parts.ts';
 import { Quarantine } from '../broker/quarantine.ts';
 import type { Push } from '../gateway/push.ts';
 import type { BrokerError } from '../model/errors.ts';
@@ -18,6 +18,14 @@ export type Parts = {
   readonly random: Random;
   readonly limits: Limits;
   readonly log: Log;
+  /** See `Broker.trace`. Default: nothing is written. */
+  readonly trace?: Log;
+  /** Default: nothing is counted. */
+  readonly meter?: Meter;
+  /** See `Broker.watched`. Default: none. */
+  readonly watched?: readonly string[];
+  /** Told of invocations where they come one at a time, as in a Lambda function. */
+  readonly invocations?: Invocations;
   /** Hands a shard over to another invocation of `dispatch`. */
   readonly dispatch: Broker['dispatch'];
   /** Asks for an invocation of `dispatch` at a time, in milliseconds since the epoch. */
@@ -31,6 +39,17 @@ export type Parts = {
   /** Told of what failed behind a reply. */
   readonly onFailure?: (error: BrokerError) => void;
 };
+
+/** Whose work it is that is logged and counted. Absent ids are those of invocations that have none. */
+export type InvocationIds = {
+  readonly requestId: string | undefined;
+  /** API Gateway's, as its access log has it. */
+  readonly gatewayRequestId: string | undefined;
+  readonly connection: string | undefined;
+};
+
+/** Watches invocations from before their first step until after the last that they deferred. */
+export type Invocations = { readonly begin: (ids: InvocationIds) => void; readonly end: () => void };
 
 /** What every handler shares. */
 export type Bench = {
@@ -57,6 +76,9 @@ export function setUp(parts: Parts): Bench {
     random,
     limits,
     log,
+    trace: parts.trace ?? (() => {}),
+    meter: parts.meter ?? (() => {}),
+    watched: parts.watched ?? [],
     dispatch,
     alarm,
     outlet: stompOutlet(push, limits, clock),

@@ -5,7 +5,7 @@ import { BrokerError } from '../model/errors.ts';
 import { version } from '../model/version.ts';
 import { type RestOptions, restApi } from '../rest/api.ts';
 import { errorResponse } from '../rest/failures.ts';
-import { endAfterwards } from './middleware.ts';
+import { endAfterwards, observed } from './middleware.ts';
 import type { Bench } from './parts.ts';
 
 /** Which browsers' pages may come, and by which names. */
@@ -15,6 +15,7 @@ export type Doors = Pick<RestOptions, 'allowedOrigins' | 'loopbackOnly'>;
 export function restHandler(bench: Bench, doors: Doors) {
   const app = handle(restApi({ broker: bench.broker, version, ...doors }));
   return middy<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2>()
+    .use(observed(bench))
     .use(endAfterwards(bench))
     .handler(async (event) => {
       const refusal = refusalOf(event);

@@ -1,0 +1,40 @@
+import type { PushOutcome } from '../shard/conclude.ts';
+import type { PlannedDelivery } from '../shard/deal.ts';
+import { total } from '../shard/draft.ts';
+import type { Counts, State } from '../shard/state.ts';
+import { oldestSince } from '../shard/wake-up.ts';
+import type { Broker } from './parts.ts';
+
+/** What of a shard's counts is a metric. A purge is somebody's wish, and no sign of anything. */
+const counted = ['sent', 'acknowledged', 'deadLettered', 'expired', 'dropped'] as const satisfies (keyof Counts)[];
+
+/** Measures a commit that went through, by what it made of the state: one that was refused did nothing. */
+export function measureCommit(broker: Broker, shard: string, before: State, after: State, startedAt: number): void {
+  const { clock, meter } = broker;
+  for (const name of counted) {
+    const added = after.counts[name] - before.counts[name];
+    if (added > 0) meter(name, added, shard);
+  }
+  meter('turnMs', clock.now() - startedAt, shard);
+  const since = oldestSince(after);
+  if (since !== undefined) meter('ageOfOldestMs', Math.max(0, clock.now() - since * 1000), shard);
+}
+
+/** Measures what went out: pushes that arrived, and what pulls are answered with. */
+export function measureDeliveries(
+  { meter }: Broker,
+  shard: string,
+  deliveries: Iterable<readonly [PlannedDelivery, PushOutcome]>,
+): void {
+  const arrived = [...deliveries].flatMap(([delivery, outcome]) => (outcome === 'sent' ? [delivery] : []));
+  if (arrived.length === 0) return;
+  const again = arrived.flatMap(({ flights }) => flights.filter((flight) => flight.redelivered));
+  meter('delivered', total(arrived.flatMap(({ flights }) => flights)), shard);
+  if (again.length > 0) meter('redelivered', total(again), shard);
+}
+
+/** A commit was refused: another master had taken the lease. What this one pushed may go out again. */
+export function measureLostLease(broker: Broker, shard: string, nonce: string): void {
+  broker.log('lease lost', { shard, nonce });
+  broker.meter('lostLeases', 1, shard);
+}
