@@ -5,6 +5,8 @@ import { setUp, systemClock, systemRandom } from '../lib/handlers/parts.ts';
 import { BrokerError } from '../lib/model/errors.ts';
 import { cloudLimits } from '../lib/model/limits.ts';
 import { openDynamoStore } from '../lib/store/dynamodb/dynamodb-store.ts';
+import { DEFAULT_GROUP } from '../lib/store/dynamodb/tables.ts';
+import { observe } from './observation.ts';
 
 /** Sooner than this a waiting invocation covers a wake-up; what is later is the sweep's. */
 const NEAR_MS = 60_000;
@@ -18,7 +20,13 @@ function setting(name: string): string {
   throw new BrokerError('UNAVAILABLE', `The function's environment lacks ${name}.`);
 }
 
+const tablePrefix = setting('TABLE_PREFIX');
 const lambda = new LambdaClient({});
+const { consumption, onThrottled, ...observation } = observe({
+  service: tablePrefix,
+  groupOf: () => DEFAULT_GROUP,
+  watched: (process.env.WATCHED_QUEUES ?? '').split(',').filter(Boolean),
+});
 
 async function invokeDispatch(event: DispatchEvent): Promise<void> {
   const Payload = JSON.stringify(event);
@@ -29,8 +37,8 @@ async function invokeDispatch(event: DispatchEvent): Promise<void> {
 
 /** The parts that the handlers are made from in AWS, made once for an execution environment. */
 export const bench = setUp({
-  store: openDynamoStore({ tablePrefix: setting('TABLE_PREFIX') }),
-  push: apiGatewayPush({ endpoint: setting('CONNECTIONS_ENDPOINT') }),
+  store: openDynamoStore({ tablePrefix, consumption }),
+  push: apiGatewayPush({ endpoint: setting('CONNECTIONS_ENDPOINT') }, onThrottled),
   clock: systemClock,
   random: systemRandom(),
   limits: cloudLimits,
@@ -43,9 +51,5 @@ export const bench = setUp({
     waiting.set(shard, at);
     bench.broker.defer(() => invokeDispatch({ shard, at }));
   },
-  log: (event, details, error) => {
-    const level = error ? 'ERROR' : 'INFO';
-    const failure = error && { code: error.code, message: error.message, stack: error.stack };
-    process.stdout.write(`${JSON.stringify({ level, event, ...details, ...(failure ? { error: failure } : {}) })}\n`);
-  },
+  ...observation,
 });

@@ -1,3 +1,6 @@
+/** Under this name CloudWatch keeps them; the dimension `service` is the broker, `group` a destination group. */
+export const metricNamespace = 'CirrusMQ';
+
 /** What the broker counts and measures, with its unit. Names are those of the metrics in CloudWatch. */
 export const metricUnits = {
   /** Messages that came into queues; dead letters that came into theirs, too. */

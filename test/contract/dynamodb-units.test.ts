@@ -1,7 +1,8 @@
-import type { ConsumedCapacity, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { countingStore } from '../../lib/store/counting.ts';
 import { connect } from '../../lib/store/dynamodb/connection.ts';
+import { report } from '../../lib/store/dynamodb/consumption.ts';
 import { createTables } from '../../lib/store/dynamodb/create-tables.ts';
 import { DynamoStore } from '../../lib/store/dynamodb/dynamodb-store.ts';
 import { type DynamoEngine, dynamoAvailable, dynamoTitle, startDynamo } from '../dynamodb-local.ts';
@@ -148,17 +149,10 @@ describe.skipIf(!dynamoAvailable())(dynamoTitle('units'), () => {
 
 /** Adds up what the engine says that each call consumed. */
 function meter(client: DynamoDBClient, consumed: { write: number; read: number }): void {
-  client.middlewareStack.add(
-    (next, { commandName = '' }) =>
-      async (args) => {
-        const result = await next({ ...args, input: { ...args.input, ReturnConsumedCapacity: 'TOTAL' } });
-        const { ConsumedCapacity: capacity } = result.output as {
-          ConsumedCapacity?: ConsumedCapacity | ConsumedCapacity[];
-        };
-        const units = [capacity ?? []].flat().reduce((sum, { CapacityUnits = 0 }) => sum + CapacityUnits, 0);
-        consumed[/^(Get|BatchGet|Query|Scan)/.test(commandName) ? 'read' : 'write'] += units;
-        return result;
-      },
-    { step: 'initialize' },
-  );
+  report(client, {
+    consumed: (kind, units) => {
+      consumed[kind] += units;
+    },
+    throttled: () => {},
+  });
 }
