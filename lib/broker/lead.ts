@@ -11,7 +11,7 @@ import { Reading } from './bodies.ts';
 import { commitTurn } from './commit.ts';
 import { forwardDeadLetters } from './dead-letters.ts';
 import { freshNonce, type Mastership } from './inbox.ts';
-import { measureCommit, measureDeliveries, measureLostLease } from './measure.ts';
+import { measureDeliveries } from './measure.ts';
 import type { Broker } from './parts.ts';
 import { damageOf } from './quarantine.ts';
 import { entriesOf, hasDeadLetters, queueOf, stateOfHead } from './shards.ts';
@@ -63,10 +63,8 @@ async function takeTurns(broker: Broker, mastership: Mastership, onPull: OnPull)
       absorbed,
       releaseAt: mayRelease() && after.length === 0 ? rings : undefined,
     });
-    if (!outcome) return measureLostLease(broker, head.shard, nonce);
-    measureCommit(broker, head.shard, stateOfHead(head), settled.state, context.now);
+    if (!outcome) return;
     measureDeliveries(broker, head.shard, [...pushed, ...pulled(turn)]);
-    broker.trace('turn', { shard: head.shard, nonce, absorbed, left: head.inbox.length - absorbed, takeover });
     answerPulls(head.shard, turn, onPull);
     lookAfter(broker, head.shard, turn);
     if (after.length > 0 && outcome.nonce !== undefined) {
@@ -76,10 +74,11 @@ async function takeTurns(broker: Broker, mastership: Mastership, onPull: OnPull)
       const settledLate = settle(turn.draft, pushedLate, context);
       const releaseAt = mayRelease() ? rings : undefined;
       outcome = await commitTurn(broker, outcome.head, nonce, settledLate, { absorbed: 0, releaseAt });
-      if (!outcome) return measureLostLease(broker, head.shard, nonce);
-      measureCommit(broker, head.shard, settled.state, settledLate.state, context.now);
+      if (!outcome) return;
       measureDeliveries(broker, head.shard, pushedLate);
     }
+    broker.meter('turnMs', broker.clock.now() - context.now, head.shard);
+    broker.trace('turn', { shard: head.shard, nonce, absorbed, deliveries: turn.deliveries.length, takeover });
     head = outcome.head;
     if (outcome.nonce === undefined) return;
     nonce = outcome.nonce;

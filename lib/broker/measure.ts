@@ -9,13 +9,11 @@ import type { Broker } from './parts.ts';
 const counted = ['sent', 'acknowledged', 'deadLettered', 'expired', 'dropped'] as const satisfies (keyof Counts)[];
 
 /** Measures a commit that went through, by what it made of the state: one that was refused did nothing. */
-export function measureCommit(broker: Broker, shard: string, before: State, after: State, startedAt: number): void {
-  const { clock, meter } = broker;
+export function measureCommit({ clock, meter }: Broker, shard: string, before: State, after: State): void {
   for (const name of counted) {
     const added = after.counts[name] - before.counts[name];
     if (added > 0) meter(name, added, shard);
   }
-  meter('turnMs', clock.now() - startedAt, shard);
   const since = oldestSince(after);
   if (since !== undefined) meter('ageOfOldestMs', Math.max(0, clock.now() - since * 1000), shard);
 }

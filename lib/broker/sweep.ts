@@ -8,12 +8,12 @@ import type { Broker } from './parts.ts';
 import { describeQueue, isRecorded, recordQueue } from './queues.ts';
 import { queueOf, shardOf, viewHead } from './shards.ts';
 
-/** How many due shards a sweep asks for first; each time that there are more, twice as many. */
-const FIRST_LOOK = 1000;
+/** How much of what is due a sweep asks for first; each time that there is more, twice as much. */
+const SWEEP_DUES = 1000;
+/** How many shards are looked at side by side: one that is slow holds up few others. */
+const SHARDS_AT_ONCE = 16;
 /** The next sweep begins a minute after this one. */
 const SWEEP_MS = 45_000;
-/** How many shards are looked at side by side. */
-const LANES = 8;
 
 /** A turn for a shard whose time has come. A timer only wakes: the turn decides. */
 export async function wake(broker: Broker, shard: string): Promise<void> {
@@ -31,12 +31,12 @@ export async function succeed(broker: Broker, shard: string, nonce: string): Pro
   if (renewal.kind === 'stolen') await lead(broker, { head: renewal.head, lease, takeover: false });
 }
 
-/** What one sweep found: how many shards it looked at, and how many were due that it had no time for. */
+/** What one sweep found: how many shards it looked at, and how many it had no time for. */
 export type Swept = { readonly shards: number; readonly left: number };
 
 /**
  * Looks at every shard that was rung or wants a turn: what a crash left undone is done, what is idle is crossed off.
- * The oldest come first. Where more are due than one look at the index shows, it looks again, for as long as there is
+ * The oldest come first. Where more is due than one look at the index shows, it looks again, for as long as there is
  * time; what is left then is the next sweep's.
  */
 export async function sweep(broker: Broker): Promise<Swept> {
@@ -46,16 +46,18 @@ export async function sweep(broker: Broker): Promise<Swept> {
   meter('sweepRan', 1);
   await measureWatched(broker);
   const seen = new Set<string>();
+  let shards = 0;
   let left = 0;
-  for (let limit = FIRST_LOOK, isAll = false; !isAll && left === 0; limit *= 2) {
+  for (let limit = SWEEP_DUES, isAll = false; !isAll && left === 0; limit *= 2) {
     const dues = await broker.store.due(minute, limit);
+    isAll = dues.length < limit;
     // What could not be crossed off is listed again, before the rest: the next look has to reach beyond it.
     const fresh = dues.filter((due) => !seen.has(nameOf(due)));
-    isAll = dues.length < limit;
-    left = await lookAtAll(broker, fresh, giveUpAt);
+    const byShard = Map.groupBy(fresh, ({ shard }) => shard);
+    left = await lookAtAll(broker, [...byShard], giveUpAt);
+    shards += byShard.size - left;
     for (const due of fresh) seen.add(nameOf(due));
   }
-  const shards = seen.size - left;
   meter('sweepShards', shards);
   if (left > 0) {
     broker.log('sweep unfinished', { shards, left });
@@ -68,21 +70,32 @@ function nameOf({ kind, minute, shard }: Due): string {
   return `${kind} ${minute} ${shard}`;
 }
 
-/** Several at a time: most of it is waiting for the store. @returns how many it had no time for */
-async function lookAtAll(broker: Broker, dues: readonly Due[], giveUpAt: number): Promise<number> {
-  let next = 0;
-  const goOn = async () => {
-    while (next < dues.length && broker.clock.now() < giveUpAt) {
-      const due = dues[next++] as Due;
-      try {
-        await lookAt(broker, due);
-      } catch (error) {
-        broker.log('sweep failed', { shard: due.shard }, asBrokerError(error));
-      }
+/** @returns how many there was no time for */
+async function lookAtAll(
+  broker: Broker,
+  byShard: readonly (readonly [shard: string, dues: readonly Due[]])[],
+  giveUpAt: number,
+): Promise<number> {
+  const left = byShard.values();
+  let done = 0;
+  const lane = async () => {
+    while (broker.clock.now() < giveUpAt) {
+      const next = left.next();
+      if (next.done) return;
+      done++;
+      await lookAtSafely(broker, ...next.value);
     }
   };
-  await Promise.all(Array.from({ length: LANES }, goOn));
-  return dues.length - next;
+  await Promise.all(Array.from({ length: SHARDS_AT_ONCE }, lane));
+  return byShard.length - done;
+}
+
+async function lookAtSafely(broker: Broker, shard: string, dues: readonly Due[]): Promise<void> {
+  try {
+    await lookAt(broker, shard, dues);
+  } catch (error) {
+    broker.log('sweep failed', { shard }, asBrokerError(error));
+  }
 }
 
 async function measureWatched(broker: Broker): Promise<void> {
@@ -99,25 +112,31 @@ async function measureWatched(broker: Broker): Promise<void> {
   }
 }
 
-async function lookAt(broker: Broker, due: Due): Promise<void> {
-  const head = await broker.store.readHead(due.shard);
-  if (head) await finish(broker, head, due);
-  const after = await broker.store.readHead(due.shard);
-  if (due.kind === 'ring' && after) {
-    // A crash may have come between a queue's first message and its record.
-    if (!(await isRecorded(broker, queueOf(due.shard)))) await recordQueue(broker, queueOf(due.shard));
-    if (viewHead(broker, after).hasWork) return;
+async function lookAt(broker: Broker, shard: string, dues: readonly Due[]): Promise<void> {
+  const isWanted = dues.some(({ kind }) => kind === 'wake');
+  const head = await broker.store.readHead(shard);
+  if (head) await finish(broker, head, isWanted);
+  const after = await broker.store.readHead(shard);
+  for (const due of dues) {
+    if (due.kind === 'ring' && after && !(await isIdle(broker, after))) continue;
+    await broker.store.settle(due, after?.rings ?? 0);
   }
-  await broker.store.settle(due, after?.rings ?? 0);
 }
 
-async function finish(broker: Broker, head: Head, due: Due): Promise<void> {
-  // A turn that is under way may have been decided before a wake-up was due, which is crossed off now: it is rung for.
-  if (head.lease && due.kind === 'ring') {
+async function isIdle(broker: Broker, head: Head): Promise<boolean> {
+  // A crash may have come between a queue's first message and its record.
+  const queue = queueOf(head.shard);
+  if (!(await isRecorded(broker, queue))) await recordQueue(broker, queue);
+  return !viewHead(broker, head).hasWork;
+}
+
+/** @param isWanted a turn is wanted now: one that is under way may have been decided before, so that it is rung for */
+async function finish(broker: Broker, head: Head, isWanted: boolean): Promise<void> {
+  if (head.lease && !isWanted) {
     if (!isDead(head.lease, broker.clock.now(), broker.epoch, broker.limits)) return;
     const stolen = await stealIfDead(broker, head, freshNonce(broker));
     if (stolen) await lead(broker, stolen);
     return;
   }
-  if (due.kind === 'wake' || head.inbox.length > 0 || viewHead(broker, head).hasWork) await wake(broker, head.shard);
+  if (isWanted || head.inbox.length > 0 || viewHead(broker, head).hasWork) await wake(broker, head.shard);
 }

@@ -21,19 +21,26 @@ export async function removeWake(db: Connection, shard: string, minute: number):
 }
 
 /**
- * What is due, the oldest first, of all tables: an eventually consistent read. What an index does not show yet it shows
- * to the next sweep.
+ * What is due, the oldest first: an eventually consistent read. A table that cannot be read does not keep the others
+ * waiting: it has its turn at the next look, as has what an index does not show yet.
  */
 export async function listDue(db: Connection, minute: number, limit: number): Promise<readonly Due[]> {
-  const lists = await Promise.all(
-    db.shardTables.map(
-      async (table) => (await scanDue(db, table, minute)) ?? (await queryAll(db, table, minute, limit)),
-    ),
-  );
+  const lists = await Promise.allSettled(db.shardTables.map((table) => listTable(db, table, minute, limit)));
+  const [failed] = lists.filter((list) => list.status === 'rejected');
+  if (failed && lists.every((list) => list.status === 'rejected')) throw failed.reason;
   return lists
-    .flat()
+    .flatMap((list) => (list.status === 'fulfilled' ? list.value : []))
     .sort((a, b) => a.minute - b.minute)
     .slice(0, limit);
+}
+
+/** The index read whole, or if it holds much, the oldest of each of its partitions. */
+async function listTable(db: Connection, table: string, minute: number, limit: number): Promise<readonly Due[]> {
+  const few = await scanDue(db, table, minute);
+  if (few) return few;
+  const partitions = Array.from({ length: DUE_PARTITIONS }, (_, spread) => spread);
+  const lists = await Promise.all(partitions.map((spread) => queryDue(db, table, spread, minute, limit)));
+  return lists.flat();
 }
 
 /**
@@ -45,12 +52,6 @@ async function scanDue(db: Connection, TableName: string, minute: number): Promi
   const { Items = [], LastEvaluatedKey } = await completed(db.patient.send(scan));
   if (LastEvaluatedKey) return undefined;
   return Items.map(readDue).filter((due) => due.minute <= minute);
-}
-
-/** What is due of an index that holds much: the partitions' oldest, without what is due later. */
-async function queryAll(db: Connection, table: string, minute: number, limit: number): Promise<readonly Due[]> {
-  const partitions = Array.from({ length: DUE_PARTITIONS }, (_, spread) => spread);
-  return (await Promise.all(partitions.map((spread) => queryDue(db, table, spread, minute, limit)))).flat();
 }
 
 async function queryDue(

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { Log, Meter } from '../../../lib/broker/parts.ts';
+import type { Broker, Log, Meter } from '../../../lib/broker/parts.ts';
 import { receive } from '../../../lib/broker/receive.ts';
 import { send } from '../../../lib/broker/send.ts';
 import { acknowledge, reject } from '../../../lib/broker/settlement.ts';
@@ -14,6 +14,10 @@ import { benchOn, storeWith, textMessage } from './bench.ts';
 
 const START = Date.UTC(2026, 0, 1);
 const pull = { max: 10, waitMs: 0, visibilityMs: 30_000 };
+
+async function sendTo(broker: Broker, texts: readonly string[]): Promise<void> {
+  await send(broker, 'q', texts.map(textMessage));
+}
 
 /** A bench with a clock that is set by hand, and all that it measured. */
 function measured(store: Store = new MemoryStore(), parts: Partial<Parts> = {}) {
@@ -30,7 +34,7 @@ function measured(store: Store = new MemoryStore(), parts: Partial<Parts> = {}) 
 
 it('counts what is sent, delivered by push and by pull, delivered again, acknowledged and dead-lettered', async () => {
   const { broker, bench, sum } = measured();
-  await send(broker, 'q', [textMessage('a'), textMessage('b'), textMessage('c')]);
+  await sendTo(broker, ['a', 'b', 'c']);
   await bench.afterwards.settled();
   const first = await receive(broker, 'q', pull);
   expect(first).toHaveLength(3);
@@ -56,7 +60,7 @@ it('counts what is sent, delivered by push and by pull, delivered again, acknowl
   } as const;
   await subscribe(broker, toSubscriber);
   await bench.afterwards.settled();
-  await send(broker, 'q', [textMessage('d')]);
+  await sendTo(broker, ['d']);
   await bench.afterwards.settled();
   expect(sum('sent')).toBe(4);
   expect(sum('delivered')).toBe(6);
@@ -69,7 +73,7 @@ it('counts what is sent, delivered by push and by pull, delivered again, acknowl
 it('measures for a turn or a request, however many messages it has', async () => {
   const few = measured();
   const many = measured();
-  await send(few.broker, 'q', [textMessage('a')]);
+  await sendTo(few.broker, ['a']);
   await send(
     many.broker,
     'q',
@@ -82,10 +86,10 @@ it('measures for a turn or a request, however many messages it has', async () =>
 
 it('measures the age of the oldest message with each turn', async () => {
   const { broker, bench, time, last } = measured();
-  await send(broker, 'q', [textMessage('a')]);
+  await sendTo(broker, ['a']);
   await bench.afterwards.settled();
   time.now += 90_000;
-  await send(broker, 'q', [textMessage('b')]);
+  await sendTo(broker, ['b']);
   await bench.afterwards.settled();
   expect(last('ageOfOldestMs')).toBe(90_000);
 });
@@ -101,11 +105,11 @@ it('counts a lease that was stolen, and one that was lost, and says whose in the
     },
   }));
   const { broker, bench, sum } = measured(store, { log });
-  await send(broker, 'q', [textMessage('a')]);
+  await sendTo(broker, ['a']);
   await bench.afterwards.settled();
   expect(sum('lostLeases')).toBe(1);
   expect(sum('sent')).toBe(0);
-  await send(broker, 'q', [textMessage('b')]);
+  await sendTo(broker, ['b']);
   await bench.afterwards.settled();
   expect(sum('stolenLeases')).toBe(1);
   expect(events).toContainEqual(['lease lost', { shard: '/queue/q', nonce: expect.any(String) }]);
@@ -114,7 +118,7 @@ it('counts a lease that was stolen, and one that was lost, and says whose in the
 
 it('tells the depth and age of a watched queue each minute, though nothing happens to it', async () => {
   const { broker, bench, time, readings } = measured(new MemoryStore(), { watched: ['q', 'never-used'] });
-  await send(broker, 'q', [textMessage('a'), textMessage('b')]);
+  await sendTo(broker, ['a', 'b']);
   await bench.afterwards.settled();
   await sweep(broker);
   readings.length = 0;
