@@ -9,14 +9,24 @@ import { billOf, idleCosts, markdown } from './prices.ts';
 /** The tables of docs/operations.md, in dollars. */
 async function tables(costs: readonly Cost[]): Promise<string> {
   const dollars = (amount: number) => amount.toFixed(2);
-  const rows = costs.map(({ bodyBytes, batch, perMessage }) => {
+  const rows = costs.map(({ scenario, subscribers, bodyBytes, batch, perMessage }) => {
     const { dynamodb, gateway, lambda, logs, total } = billOf(perMessage);
-    return [`${bodyBytes} B`, batch, ...[dynamodb, gateway, lambda, logs, total].map(dollars)];
+    return [scenario, subscribers, `${bodyBytes} B`, batch, ...[dynamodb, gateway, lambda, logs, total].map(dollars)];
   });
   const idle = idleCosts(await measureIdle()).map(([what, amount]) => [what, amount.toFixed(3)]);
   return [
     markdown([
-      ['a million messages of', 'in batches of', 'DynamoDB', 'API Gateway', 'Lambda', 'logs', 'together'],
+      [
+        'a million to a',
+        'of subscribers',
+        'of',
+        'in batches of',
+        'DynamoDB',
+        'API Gateway',
+        'Lambda',
+        'logs',
+        'together',
+      ],
       ...rows,
     ]),
     markdown([['a month, idle', 'dollars'], ...idle]),
@@ -28,22 +38,31 @@ const isJson = process.argv.includes('--json');
 const isMarkdown = process.argv.includes('--markdown');
 const print = (line: string) => process.stdout.write(`${line}\n`);
 if (isMarkdown) print(await tables(costs));
-else if (!isJson) print('body, B  batch  writes  reads  write units  at most');
+else if (!isJson) print('scenario  subscribers  body, B  batch  writes  reads  write units  at most');
 costs.forEach((cost, i) => {
   if (isMarkdown) return;
-  const { bodyBytes, batch, writesPerMessage, readsPerMessage, writeUnitsPerMessage } = cost;
+  const { scenario, subscribers, bodyBytes, batch, writesPerMessage, readsPerMessage, writeUnitsPerMessage } = cost;
   const most = cases[i]?.writeUnitsMax ?? 0;
-  const columns = [bodyBytes, batch, writesPerMessage, readsPerMessage, writeUnitsPerMessage, most];
+  const columns = [
+    scenario,
+    subscribers,
+    bodyBytes,
+    batch,
+    writesPerMessage,
+    readsPerMessage,
+    writeUnitsPerMessage,
+    most,
+  ];
   print(
     isJson
       ? JSON.stringify(cost)
-      : columns.map((column, at) => String(column).padStart([7, 5, 6, 5, 11, 7][at] ?? 0)).join('  '),
+      : columns.map((column, at) => String(column).padStart([8, 11, 7, 5, 6, 5, 11, 7][at] ?? 0)).join('  '),
   );
 });
 const dear = costs.filter((cost, i) => cost.writeUnitsPerMessage > (cases[i]?.writeUnitsMax ?? 0));
 if (dear.length > 0) {
   process.stderr.write(
-    `Dearer than they should be: ${dear.map((cost) => `${cost.bodyBytes} B x ${cost.batch}`).join(', ')}\n`,
+    `Dearer than they should be: ${dear.map((cost) => `${cost.scenario} ${cost.bodyBytes} B x ${cost.batch}`).join(', ')}\n`,
   );
   process.exitCode = 1;
 }

@@ -3,6 +3,7 @@ import { frameHandler } from '../lib/handlers/frame.ts';
 import { type Parts, setUp, systemRandom } from '../lib/handlers/parts.ts';
 import { sweepHandler } from '../lib/handlers/sweep.ts';
 import { cloudLimits } from '../lib/model/limits.ts';
+import type { Headers } from '../lib/model/message.ts';
 import { encodeFrame } from '../lib/stomp/encode.ts';
 import { decodeFrames } from '../lib/stomp/parser.ts';
 import { countingStore } from '../lib/store/counting.ts';
@@ -15,34 +16,39 @@ import type { Taken } from './prices.ts';
  * for.
  */
 
-export type Case = { readonly bodyBytes: number; readonly batch: number; readonly writeUnitsMax: number };
-
-export type Cost = {
+export type Case = {
   readonly scenario: 'queue';
+  readonly subscribers: number;
   readonly bodyBytes: number;
   readonly batch: number;
+  readonly writeUnitsMax: number;
+};
+
+export type Cost = Omit<Case, 'writeUnitsMax'> & {
   readonly writesPerMessage: number;
   readonly readsPerMessage: number;
   readonly writeUnitsPerMessage: number;
   readonly perMessage: Taken;
 };
 
+const queue = { scenario: 'queue', subscribers: 1 } as const;
+
 export const cases: readonly Case[] = [
-  { bodyBytes: 200, batch: 1, writeUnitsMax: 4 },
-  { bodyBytes: 200, batch: 10, writeUnitsMax: 0.7 },
-  { bodyBytes: 200, batch: 100, writeUnitsMax: 0.3 },
-  { bodyBytes: 1024, batch: 1, writeUnitsMax: 5 },
-  { bodyBytes: 1024, batch: 10, writeUnitsMax: 1.6 },
-  { bodyBytes: 1024, batch: 100, writeUnitsMax: 1.2 },
+  { ...queue, bodyBytes: 200, batch: 1, writeUnitsMax: 4 },
+  { ...queue, bodyBytes: 200, batch: 10, writeUnitsMax: 0.7 },
+  { ...queue, bodyBytes: 200, batch: 100, writeUnitsMax: 0.3 },
+  { ...queue, bodyBytes: 1024, batch: 1, writeUnitsMax: 5 },
+  { ...queue, bodyBytes: 1024, batch: 10, writeUnitsMax: 1.6 },
+  { ...queue, bodyBytes: 1024, batch: 100, writeUnitsMax: 1.2 },
 ];
 
 /** Requests before the counting begins: the shard is created, its consumer joins, its wake-up is put down. */
 const WARM_UP = 3;
 const REQUESTS = 200;
 
-export async function measure({ bodyBytes, batch }: Case): Promise<Cost> {
+export async function measure({ scenario, subscribers, bodyBytes, batch }: Case): Promise<Cost> {
   const counting = countingStore(new MemoryStore());
-  const tokens: string[] = [];
+  const arrived: Headers[] = [];
   const limits = { ...cloudLimits, prefetchMax: batch };
   const taken = { socketMessages: 0, invocations: 0 };
   const bench = setUp({
@@ -58,24 +64,30 @@ export async function measure({ bodyBytes, batch }: Case): Promise<Cost> {
           version: '1.2',
           role: 'client',
         });
-        for (const { headers } of frames) if (headers.ack) tokens.push(headers.ack);
+        arrived.push(...frames.filter(({ command }) => command === 'MESSAGE').map(({ headers }) => headers));
         return 'sent';
       },
     },
     dispatch: async () => void taken.invocations++,
   });
   const [connect, frame] = [connectHandler(bench), frameHandler(bench)];
-  const send = (frames: readonly Buffer[]) => {
-    const octets = Buffer.concat(frames);
-    taken.invocations++;
-    taken.socketMessages += metered(octets);
-    return frame({ ...event, body: octets.toString('utf8'), isBase64Encoded: false }, noContext);
+  const open = async (connectionId: string) => {
+    const event = { requestContext: { connectionId } };
+    const send = (frames: readonly Buffer[]) => {
+      const octets = Buffer.concat(frames);
+      taken.invocations++;
+      taken.socketMessages += metered(octets);
+      return frame({ ...event, body: octets.toString('utf8'), isBase64Encoded: false }, noContext);
+    };
+    await connect(event, noContext);
+    await send([encodeFrame('CONNECT', { 'accept-version': '1.2', host: '/' }, nothing, '1.2')]);
+    return send;
   };
-  await connect(event, noContext);
-  const destination = '/queue/orders';
-  await send([encodeFrame('CONNECT', { 'accept-version': '1.2', host: '/' }, nothing, '1.2')]);
+  const destination = `/${scenario}/orders`;
   const subscription = { id: '0', destination, ack: 'client-individual', 'prefetch-count': String(batch) };
-  await send([encodeFrame('SUBSCRIBE', subscription, nothing, '1.2')]);
+  const connections = await Promise.all(Array.from({ length: subscribers }, (_, i) => open(`bench-${i}`)));
+  for (const subscribe of connections) await subscribe([encodeFrame('SUBSCRIBE', subscription, nothing, '1.2')]);
+  const send = connections[0] ?? (await open('bench'));
   const body = Buffer.alloc(bodyBytes, 'x');
   for (let request = -WARM_UP; request < REQUESTS; request++) {
     if (request === 0) {
@@ -83,14 +95,16 @@ export async function measure({ bodyBytes, batch }: Case): Promise<Cost> {
       Object.assign(taken, { socketMessages: 0, invocations: 0 });
     }
     await send(Array.from({ length: batch }, () => encodeFrame('SEND', { destination }, body, '1.2')));
-    const acks = tokens.splice(0);
-    if (acks.length !== batch) throw new Error(`${acks.length} of ${batch} messages arrived`);
-    await send(acks.map((id) => encodeFrame('ACK', { id }, nothing, '1.2')));
+    const got = arrived.splice(0);
+    if (got.length !== batch * subscribers) throw new Error(`${got.length} of ${batch * subscribers} arrived`);
+    const tokens = got.flatMap((headers) => headers.ack ?? []);
+    await send(tokens.map((id) => encodeFrame('ACK', { id }, nothing, '1.2')));
   }
   const { writes, reads, writeUnits, readUnits } = counting.counts().total;
   const messages = REQUESTS * batch;
   return {
-    scenario: 'queue',
+    scenario,
+    subscribers,
     bodyBytes,
     batch,
     writesPerMessage: round(writes / messages),
@@ -132,7 +146,6 @@ export async function measureIdle(): Promise<{ readUnits: number }> {
   return counting.counts().total;
 }
 
-const event = { requestContext: { connectionId: 'bench' } };
 const noContext = {} as never;
 const nothing = new Uint8Array();
 

@@ -58,7 +58,7 @@ export function idleCosts(sweep: Pick<Taken, 'readUnits'>): readonly (readonly [
   return [
     ['the sweep, each minute: schedule, function, log', MINUTES_A_MONTH * perSweep],
     ['its reads, a destination group', MINUTES_A_MONTH * sweep.readUnits * perReadUnit],
-    ['its 3 metrics', 3 * perMetric],
+    ['its metric', perMetric],
     ['the alarms, if there are any, on 25 metrics', 25 * perAlarmMetric],
     ['a GB of messages', perStoredGigabyte],
     ['a GB of messages that any second of is kept (PITR)', perBackedUpGigabyte],

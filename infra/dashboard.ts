@@ -27,6 +27,9 @@ export function addDashboard(scope: Construct, broker: ObservedBroker, alarms: r
   const durations = Object.entries(functions).map(([label, one]) =>
     one.metricDuration({ statistic: 'p99', period: PERIOD, label }),
   );
+  const reads = [...broker.shards].map(([group, table]) =>
+    table.metric('ConsumedReadCapacityUnits', { statistic: 'Sum', period: PERIOD, label: `reads ${group}` }),
+  );
   return new Dashboard(scope, 'Dashboard', {
     widgets: [
       [new AlarmStatusWidget({ title: 'Alarms', alarms: [...alarms], width: FULL_WIDTH })],
@@ -41,7 +44,7 @@ export function addDashboard(scope: Construct, broker: ObservedBroker, alarms: r
         graph('Sweep', [own(broker, 'sweepRan'), own(broker, 'sweepShards'), own(broker, 'sweepLeft')]),
       ],
       [
-        graph('DynamoDB units', [own(broker, 'writeUnits'), own(broker, 'readUnits')], [own(broker, 'throttles')]),
+        graph('DynamoDB units', [own(broker, 'writeUnits'), ...reads], [own(broker, 'throttles')]),
         graph(
           'Functions',
           ['Invocations', 'Errors', 'Throttles'].map((name) => ofFunctions(broker, name)),

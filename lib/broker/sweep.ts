@@ -58,7 +58,7 @@ export async function sweep(broker: Broker): Promise<Swept> {
     shards += byShard.size - left;
     for (const due of fresh) seen.add(nameOf(due));
   }
-  meter('sweepShards', shards);
+  if (shards > 0) meter('sweepShards', shards);
   if (left > 0) {
     broker.log('sweep unfinished', { shards, left });
     meter('sweepLeft', left);

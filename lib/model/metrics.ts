@@ -26,7 +26,6 @@ export const metricUnits = {
   stolenLeases: 'Count',
   /** DynamoDB's, as its replies say: a write whose condition did not hold is not among them. */
   writeUnits: 'Count',
-  readUnits: 'Count',
   /** Calls that DynamoDB or API Gateway put off, those that were repeated with success included. */
   throttles: 'Count',
   sweepRan: 'Count',

@@ -70,8 +70,10 @@ export function oldestBorn(state: Pick<State, 'held' | 'references'>): number | 
 
 /** When the oldest message came that is not consumed yet, in seconds since the epoch. */
 export function oldestSince(state: Pick<State, 'held' | 'references'>): number | undefined {
-  const times = [...state.held, ...state.references].map(sinceOf);
-  return times.length > 0 ? Math.min(...times) : undefined;
+  let oldest = Number.POSITIVE_INFINITY;
+  for (const reference of state.held) oldest = Math.min(oldest, sinceOf(reference));
+  for (const reference of state.references) oldest = Math.min(oldest, sinceOf(reference));
+  return oldest === Number.POSITIVE_INFINITY ? undefined : oldest;
 }
 
 /** Halfway through their retention, bodies that are still needed are extended. */
