@@ -26,8 +26,8 @@ type Rule = {
 /** The alarms of a broker. All that it does not measure is well, except that the sweep runs. */
 export function addAlarms(scope: Construct, broker: ObservedBroker, thresholds: Thresholds): Alarm[] {
   const rules = [
-    ...[...broker.shards.keys()].flatMap((group) => rulesOfGroup(broker, group, thresholds)),
-    ...broker.watched.flatMap((queue) => rulesOfQueue(broker, queue, thresholds)),
+    ...[...broker.tables.shards.keys()].flatMap((group) => rulesOfGroup(broker, group, thresholds)),
+    ...broker.watchedQueues.flatMap((queue) => rulesOfQueue(broker, queue, thresholds)),
     ...rulesOfTables(broker),
     ...rulesOfBroker(broker),
   ];
@@ -69,12 +69,12 @@ function rulesOfQueue(broker: ObservedBroker, queue: string, { oldestAge }: Thre
   return [{ id: `OldestAgeIn-${queue}`, meaning, metric, threshold: oldestAge.toMilliseconds() }];
 }
 
-function rulesOfTables({ shards, directory }: ObservedBroker): Rule[] {
-  const tables = [
+function rulesOfTables({ tables: { shards, directory } }: ObservedBroker): Rule[] {
+  const named = [
     ...[...shards].map(([group, table]) => [`Shards-${group}`, table] as const),
     ['Directory', directory] as const,
   ];
-  return tables.map(([name, table]) => ({
+  return named.map(([name, table]) => ({
     id: `TableThrottles-${name}`,
     meaning: `DynamoDB puts off calls on the table ${name}.`,
     metric: tableThrottles(table),

@@ -8,21 +8,28 @@ import { isGauge, metricNamespace, type Metric as Name } from '../lib/model/metr
 /** What is looked at of a table. */
 type Table = Pick<TableV2, 'metric'>;
 
+/** What is looked at of one of the two APIs. */
+type Api = { readonly apiId: string };
+type Stage = { readonly stageName: string };
+
 /** The parts of a broker that are looked at. */
 export type ObservedBroker = {
-  /** The dimension `service` of its metrics: what its functions call themselves. */
-  readonly service: string;
+  /** The beginning of its tables' names, which is the dimension `service` of its metrics. */
+  readonly tablePrefix: string;
+  /** Queues, by name, that its functions are told to watch. */
+  readonly watchedQueues: readonly string[];
   /** By name, as `functions/` has them. */
-  readonly functions: Readonly<Record<string, IFunction>>;
-  /** The shard tables, by destination group. */
-  readonly shards: ReadonlyMap<string, Table>;
-  readonly directory: Table;
-  readonly webSocket: { readonly apiId: string; readonly stageName: string };
-  readonly http: { readonly apiId: string; readonly stageName: string };
+  readonly functions: Readonly<Record<string, { readonly function: IFunction }>>;
+  /** `shards` by destination group. */
+  readonly tables: { readonly shards: ReadonlyMap<string, Table>; readonly directory: Table };
+  readonly gateways: {
+    readonly webSocketApi: Api;
+    readonly webSocketStage: Stage;
+    readonly httpApi: Api;
+    readonly httpStage: Stage;
+  };
   /** What `dispatch` and `sweep` failed at. */
   readonly failures: IQueue;
-  /** Queues, by name, that the functions are told to watch. */
-  readonly watched: readonly string[];
 };
 
 /** Alarms look back this long at a time. */
@@ -30,7 +37,7 @@ export const PERIOD = Duration.minutes(5);
 
 /** A metric of the broker's own, of a destination group, of a watched destination, or of the whole. */
 export function own(
-  { service }: ObservedBroker,
+  { tablePrefix: service }: ObservedBroker,
   name: Name,
   owner: { readonly group?: string; readonly destination?: string } = {},
   statistic = isGauge(name) ? 'Maximum' : 'Sum',
@@ -45,7 +52,7 @@ export function ofFunctions({ functions }: ObservedBroker, metricName: string): 
   const usingMetrics = Object.fromEntries(
     entries.map(([name, one]) => [
       `${metricName.toLowerCase()}_${name}`,
-      one.metric(metricName, { statistic: 'Sum', period: PERIOD }),
+      one.function.metric(metricName, { statistic: 'Sum', period: PERIOD }),
     ]),
   );
   return new MathExpression({ expression: 'SUM(METRICS())', usingMetrics, period: PERIOD, label: metricName });
@@ -59,7 +66,7 @@ export function tableThrottles(table: Table): IMetric {
 }
 
 /** A metric of one of the two APIs. */
-export function ofApi({ apiId, stageName }: ObservedBroker['http'], metricName: string, statistic = 'Sum'): Metric {
+export function ofApi({ apiId }: Api, { stageName }: Stage, metricName: string): Metric {
   const dimensionsMap = { ApiId: apiId, Stage: stageName };
-  return new Metric({ namespace: 'AWS/ApiGateway', metricName, dimensionsMap, statistic, period: PERIOD });
+  return new Metric({ namespace: 'AWS/ApiGateway', metricName, dimensionsMap, statistic: 'Sum', period: PERIOD });
 }

@@ -15,19 +15,19 @@ const THIRD = 8;
 
 /** One page that answers: is it well, what goes through, what waits, what does it cost. */
 export function addDashboard(scope: Construct, broker: ObservedBroker, alarms: readonly Alarm[]): Dashboard {
-  const groups = [...broker.shards.keys()];
+  const groups = [...broker.tables.shards.keys()];
   const ofGroups = (...names: readonly Name[]) =>
     groups.flatMap((group) => names.map((name) => own(broker, name, { group }).with({ label: `${name} ${group}` })));
-  const { webSocket, http, functions, failures } = broker;
+  const { gateways, functions, failures } = broker;
   const turns = groups.flatMap((group) =>
     ['p50', 'p99'].map((statistic) =>
       own(broker, 'turnMs', { group }, statistic).with({ label: `${statistic} ${group}` }),
     ),
   );
   const durations = Object.entries(functions).map(([label, one]) =>
-    one.metricDuration({ statistic: 'p99', period: PERIOD, label }),
+    one.function.metricDuration({ statistic: 'p99', period: PERIOD, label }),
   );
-  const reads = [...broker.shards].map(([group, table]) =>
+  const reads = [...broker.tables.shards].map(([group, table]) =>
     table.metric('ConsumedReadCapacityUnits', { statistic: 'Sum', period: PERIOD, label: `reads ${group}` }),
   );
   return new Dashboard(scope, 'Dashboard', {
@@ -55,25 +55,29 @@ export function addDashboard(scope: Construct, broker: ObservedBroker, alarms: r
         graph('Connections', [own(broker, 'connects'), own(broker, 'disconnects')]),
         graph(
           'WebSocket API',
-          ['MessageCount', 'IntegrationError', 'ClientError'].map((name) => ofApi(webSocket, name)),
+          ['MessageCount', 'IntegrationError', 'ClientError'].map((name) =>
+            ofApi(gateways.webSocketApi, gateways.webSocketStage, name),
+          ),
         ),
         graph(
           'HTTP API',
-          ['Count', '4xx', '5xx'].map((name) => ofApi(http, name)),
+          ['Count', '4xx', '5xx'].map((name) => ofApi(gateways.httpApi, gateways.httpStage, name)),
         ),
       ],
       [
         graph('Failures', [
           failures.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum', period: PERIOD }),
         ]),
-        ...(broker.watched.length > 0 ? [graph('Watched queues, depth', ofWatched(broker, 'depth'))] : []),
+        ...(broker.watchedQueues.length > 0 ? [graph('Watched queues, depth', ofWatched(broker, 'depth'))] : []),
       ],
     ],
   });
 }
 
 function ofWatched(broker: ObservedBroker, name: Name): IMetric[] {
-  return broker.watched.map((queue) => own(broker, name, { destination: `/queue/${queue}` }).with({ label: queue }));
+  return broker.watchedQueues.map((queue) =>
+    own(broker, name, { destination: `/queue/${queue}` }).with({ label: queue }),
+  );
 }
 
 function graph(title: string, left: IMetric[], right: IMetric[] = []): IWidget {

@@ -24,23 +24,29 @@ type AlarmProperties = {
 const names = ['connect', 'frame', 'disconnect', 'rest', 'dispatch', 'sweep'];
 
 /** A stack with parts of a broker, and what is looked at of them. */
-function synthesize(props: Partial<ObservabilityProps> = {}, watched: readonly string[] = []): Template {
+function synthesize(props: Partial<ObservabilityProps> = {}, watchedQueues: readonly string[] = []): Template {
   const stack = new Stack(new App(), 'Stack');
   const table = (id: string) => new TableV2(stack, id, { partitionKey: { name: 'p', type: AttributeType.STRING } });
   const code = Code.fromInline('exports.handler = () => {};');
   const functions = names.map((name) => {
     const settings = { code, handler: 'index.handler', runtime: Runtime.NODEJS_24_X };
-    return [name, new LambdaFunction(stack, name, settings)] as const;
+    return [name, { function: new LambdaFunction(stack, name, settings) }] as const;
   });
   const broker = {
-    service: 'my-broker',
+    tablePrefix: 'my-broker',
+    watchedQueues,
     functions: Object.fromEntries(functions),
-    shards: new Map(['default', 'payments'].map((group) => [group, table(`Shards-${group}`)])),
-    directory: table('Directory'),
-    webSocket: { apiId: 'ws-api', stageName: 'live' },
-    http: { apiId: 'http-api', stageName: '$default' },
+    tables: {
+      shards: new Map(['default', 'payments'].map((group) => [group, table(`Shards-${group}`)])),
+      directory: table('Directory'),
+    },
+    gateways: {
+      webSocketApi: { apiId: 'ws-api' },
+      webSocketStage: { stageName: 'live' },
+      httpApi: { apiId: 'http-api' },
+      httpStage: { stageName: '$default' },
+    },
     failures: new Queue(stack, 'Failures'),
-    watched,
   };
   const actions = [new SnsAction(new Topic(stack, 'Topic'))];
   new Observability(stack, 'Observability', { broker, actions, ...props });
