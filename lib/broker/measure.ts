@@ -1,6 +1,5 @@
 import type { PushOutcome } from '../shard/conclude.ts';
 import type { PlannedDelivery } from '../shard/deal.ts';
-import { total } from '../shard/draft.ts';
 import type { Counts, State } from '../shard/state.ts';
 import { oldestSince } from '../shard/wake-up.ts';
 import type { Broker } from './parts.ts';
@@ -24,11 +23,10 @@ export function measureDeliveries(
   shard: string,
   deliveries: Iterable<readonly [PlannedDelivery, PushOutcome]>,
 ): void {
-  const arrived = [...deliveries].flatMap(([delivery, outcome]) => (outcome === 'sent' ? [delivery] : []));
-  if (arrived.length === 0) return;
-  const again = arrived.flatMap(({ flights }) => flights.filter((flight) => flight.redelivered));
-  meter('delivered', total(arrived.flatMap(({ flights }) => flights)), shard);
-  if (again.length > 0) meter('redelivered', total(again), shard);
+  const arrived = [...deliveries].flatMap(([{ messages }, outcome]) => (outcome === 'sent' ? messages : []));
+  const again = arrived.filter(({ redelivered }) => redelivered).length;
+  if (arrived.length > 0) meter('delivered', arrived.length, shard);
+  if (again > 0) meter('redelivered', again, shard);
 }
 
 /** A commit was refused: another master had taken the lease. What this one pushed may go out again. */

@@ -51,7 +51,7 @@ async function traffic(bench: Bench): Promise<void> {
     `ACK\nid:${canary}\n\n\0`,
     `SEND\ndestination:/queue/q\nexpires:${canary}\n\n${canary}\0`,
     `NONSENSE ${canary}\n\n\0`,
-    `SEND\ndestination:/topic/${canary}\n\n${canary}\0`,
+    `SEND\ndestination:/temp-queue/a\n\n${canary}\0`,
   ];
   for (const body of frames) await quietly(frame(socketEvent('good', body), context()));
   const rest = restHandler(bench, { allowedOrigins: [] });
@@ -136,7 +136,6 @@ it('names a failure by its code, and its cause by its name and place', async () 
   });
   const [failed] = logsIn(lines).filter((line) => line.level === 'ERROR');
   expect(failed).toMatchObject({
-    message: 'invocation failed',
     error: { code: 'INTERNAL', cause: { name: 'RangeError', stack: expect.arrayContaining([]) } },
   });
 });
