@@ -1,8 +1,11 @@
+import { Logger } from '@aws-lambda-powertools/logger';
 import { authorizeHandler } from '../lib/handlers/authorize.ts';
 import { openDynamoStore } from '../lib/store/dynamodb/dynamodb-store.ts';
 import { accessOn } from './access.ts';
-import { log, setting } from './environment.ts';
+import { setting } from './environment.ts';
+import { cloudLogs } from './logs.ts';
 
-const store = openDynamoStore({ tablePrefix: setting('TABLE_PREFIX') });
+const tablePrefix = setting('TABLE_PREFIX');
+const { log } = cloudLogs(new Logger({ serviceName: tablePrefix }));
 
-export const handler = authorizeHandler({ access: accessOn(store), log });
+export const handler = authorizeHandler({ access: accessOn(openDynamoStore({ tablePrefix })), log });

@@ -1,4 +1,6 @@
 import type { Delivery } from '../model/message.ts';
+import type { PushOutcome } from '../shard/conclude.ts';
+import type { PlannedDelivery } from '../shard/deal.ts';
 import type { Context } from '../shard/draft.ts';
 import { leaseFrom } from '../shard/lease.ts';
 import { settle, type Turn, takeTurn } from '../shard/turn.ts';
@@ -9,6 +11,7 @@ import { commitTurn } from './commit.ts';
 import { forwardDeadLetters } from './dead-letters.ts';
 import { deliveryOf, stampOf } from './deliveries.ts';
 import { freshNonce, type Mastership } from './inbox.ts';
+import { measureDeliveries } from './measure.ts';
 import type { Broker } from './parts.ts';
 import { byOrderOfCommit, isHeldUp, push } from './push.ts';
 import { damageOf } from './quarantine.ts';
@@ -65,6 +68,8 @@ async function takeTurns(broker: Broker, mastership: Mastership, onPull: OnPull)
       releaseAt: mayRelease() && after.length === 0 ? rings : undefined,
     });
     if (!outcome) return;
+    // A fan-out measures its own: it knows to how many it went.
+    if (!members) measureDeliveries(broker, head.shard, [...pushed, ...pulled(turn)]);
     answerPulls(head.shard, turn, onPull);
     lookAfter(broker, head.shard, turn);
     if (after.length > 0 && outcome.nonce !== undefined) {
@@ -75,7 +80,10 @@ async function takeTurns(broker: Broker, mastership: Mastership, onPull: OnPull)
       const releaseAt = mayRelease() ? rings : undefined;
       outcome = await commitTurn(broker, late.head, late.nonce, settledLate, { absorbed: 0, releaseAt });
       if (!outcome) return;
+      if (!members) measureDeliveries(broker, head.shard, late.pushed);
     }
+    broker.meter('turnMs', broker.clock.now() - context.now, head.shard);
+    broker.trace('turn', { shard: head.shard, nonce, absorbed, deliveries: turn.deliveries.length, takeover });
     head = outcome.head;
     if (outcome.nonce === undefined) return;
     nonce = outcome.nonce;
@@ -108,6 +116,11 @@ async function decide(broker: Broker, head: Head, absorbed: number, context: Con
   const turn = await reading.decide((lookup) => takeTurn(state, entries, lookup, context));
   for (const key of turn.missing) broker.log('body missing', { shard: head.shard, key });
   return turn;
+}
+
+/** What pulls are answered with, as pushes that arrived. */
+function pulled(turn: Turn): (readonly [PlannedDelivery, PushOutcome])[] {
+  return turn.deliveries.filter(({ consumer }) => consumer.connection === '').map((delivery) => [delivery, 'sent']);
 }
 
 function answerPulls(shard: string, turn: Turn, onPull: OnPull): void {

@@ -1,6 +1,6 @@
 import { BrokerError } from '../model/errors.ts';
 import type { Counts } from '../shard/state.ts';
-import { oldestBorn } from '../shard/wake-up.ts';
+import { oldestSince } from '../shard/wake-up.ts';
 import type { DirectoryRecord, Head } from '../store/port.ts';
 import { appendIfThere, backOff, becomeMaster } from './inbox.ts';
 import { lead, leadLater } from './lead.ts';
@@ -99,8 +99,8 @@ function nothingIn(name: string): QueueInfo {
 function infoOf(broker: Broker, name: string, head: Head | undefined): QueueInfo {
   if (!head) return nothingIn(name);
   const { ready, inFlight, consumers, draft } = viewHead(broker, head);
-  const born = ready + inFlight > 0 ? oldestBorn(draft) : undefined;
-  const oldestAgeSeconds = born === undefined ? 0 : Math.max(0, Math.floor(broker.clock.now() / 1000) - born);
+  const since = ready + inFlight > 0 ? oldestSince(draft) : undefined;
+  const oldestAgeSeconds = since === undefined ? 0 : Math.max(0, Math.floor(broker.clock.now() / 1000) - since);
   return { name, depth: ready, inFlight, consumers, oldestAgeSeconds, counts: draft.counts };
 }
 

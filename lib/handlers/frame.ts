@@ -9,7 +9,7 @@ import { errorFrame } from '../stomp/replies.ts';
 import type { SocketEvent } from './events.ts';
 import { Exchange, type Refusal, type Step, versionOf } from './exchange.ts';
 import { admit } from './guard.ts';
-import { endAfterwards } from './middleware.ts';
+import { endAfterwards, observed } from './middleware.ts';
 import type { Bench } from './parts.ts';
 import { postReplies } from './replies.ts';
 
@@ -19,6 +19,7 @@ const WRITES_PER_TURN = 16;
 /** Takes a WebSocket message: one or several whole frames. Replies are posted; an ERROR ends the connection. */
 export function frameHandler(bench: Bench) {
   return middy<SocketEvent, { statusCode: number }>()
+    .use(observed(bench))
     .use(endAfterwards(bench))
     .handler(async (event) => {
       await takeMessage(bench, event.requestContext.connectionId, octetsOf(event));

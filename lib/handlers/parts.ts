@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Access } from '../access/access.ts';
 import { BodyCache } from '../broker/body-cache.ts';
-import type { Broker, Clock, Log, Random } from '../broker/parts.ts';
+import type { Broker, Clock, Log, Meter, Random } from '../broker/parts.ts';
 import { Quarantine } from '../broker/quarantine.ts';
 import type { Push } from '../gateway/push.ts';
 import type { BrokerError } from '../model/errors.ts';
@@ -21,6 +21,14 @@ export type Parts = {
   /** Who may do what. Without it, everybody may do everything. */
   readonly access?: Access | undefined;
   readonly log: Log;
+  /** See `Broker.trace`. Default: nothing is written. */
+  readonly trace?: Log;
+  /** Default: nothing is counted. */
+  readonly meter?: Meter;
+  /** See `Broker.watched`. Default: none. */
+  readonly watched?: readonly string[];
+  /** Told of invocations where they come one at a time, as in a Lambda function. */
+  readonly invocations?: Invocations;
   /** Hands a shard over to another invocation of `dispatch`. */
   readonly dispatch: Broker['dispatch'];
   /** Asks for an invocation of `dispatch` at a time, in milliseconds since the epoch. */
@@ -34,6 +42,17 @@ export type Parts = {
   /** Told of what failed behind a reply. */
   readonly onFailure?: (error: BrokerError) => void;
 };
+
+/** Whose work it is that is logged and counted. Absent ids are those of invocations that have none. */
+export type InvocationIds = {
+  readonly requestId: string | undefined;
+  /** API Gateway's, as its access log has it. */
+  readonly gatewayRequestId: string | undefined;
+  readonly connection: string | undefined;
+};
+
+/** Watches invocations from before their first step until after the last that they deferred. */
+export type Invocations = { readonly begin: (ids: InvocationIds) => void; readonly end: () => void };
 
 /** What every handler shares. */
 export type Bench = {
@@ -61,6 +80,9 @@ export function setUp(parts: Parts): Bench {
     random,
     limits,
     log,
+    trace: parts.trace ?? (() => {}),
+    meter: parts.meter ?? (() => {}),
+    watched: parts.watched ?? [],
     dispatch,
     alarm,
     outlet: stompOutlet(push, limits, clock),

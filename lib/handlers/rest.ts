@@ -6,7 +6,7 @@ import { version } from '../model/version.ts';
 import { type RestOptions, restApi } from '../rest/api.ts';
 import { errorResponse } from '../rest/failures.ts';
 import { whileRevoking } from './eviction.ts';
-import { endAfterwards } from './middleware.ts';
+import { endAfterwards, observed } from './middleware.ts';
 import type { Bench } from './parts.ts';
 
 /** Which browsers' pages may come, and by which names. */
@@ -21,6 +21,7 @@ export function restHandler(bench: Bench, doors: Doors) {
   };
   const app = handle(restApi({ broker, version, gate, ...doors }));
   return middy<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2>()
+    .use(observed(bench))
     .use(endAfterwards(bench))
     .handler(async (event) => {
       const refusal = refusalOf(event);

@@ -1,6 +1,7 @@
 import type { Limits } from '../model/limits.ts';
 import { type Context, type Draft, readyCount } from './draft.ts';
 import { isExhausted } from './flights.ts';
+import { sinceOf } from './reference.ts';
 import { hasCredit } from './servers.ts';
 import type { Consumer, State } from './state.ts';
 
@@ -65,6 +66,14 @@ export function probe(draft: Draft, now: number, limits: Limits): readonly Consu
 export function oldestBorn(state: Pick<State, 'held' | 'references'>): number | undefined {
   const births = [...state.held, ...state.references].map((reference) => reference.born);
   return births.length > 0 ? Math.min(...births) : undefined;
+}
+
+/** When the oldest message came that is not consumed yet, in seconds since the epoch. */
+export function oldestSince(state: Pick<State, 'held' | 'references'>): number | undefined {
+  let oldest = Number.POSITIVE_INFINITY;
+  for (const reference of state.held) oldest = Math.min(oldest, sinceOf(reference));
+  for (const reference of state.references) oldest = Math.min(oldest, sinceOf(reference));
+  return oldest === Number.POSITIVE_INFINITY ? undefined : oldest;
 }
 
 /** Halfway through their retention, bodies that are still needed are extended. */

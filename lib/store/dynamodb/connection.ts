@@ -1,4 +1,5 @@
 import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
+import { type Consumption, report } from './consumption.ts';
 import { DEFAULT_GROUP, tableNames } from './tables.ts';
 
 /** The tables, and two clients on them. */
@@ -24,6 +25,8 @@ export type ConnectionOptions = {
   readonly groups?: readonly string[];
   /** Which of the groups a shard belongs to. */
   readonly groupOf?: (shard: string) => string;
+  /** Told what each call consumed. Default: DynamoDB is not asked. */
+  readonly consumption?: Consumption;
 };
 
 const CONNECT_MS = 2_000;
@@ -33,9 +36,12 @@ const SOCKETS = 256;
 export function connect(options: ConnectionOptions): Connection {
   const { tablePrefix, groups = [DEFAULT_GROUP], groupOf = () => DEFAULT_GROUP } = options;
   const config = clientConfig(options);
+  const patient = new DynamoDBClient(config);
+  const once = new DynamoDBClient({ ...config, maxAttempts: 1 });
+  if (options.consumption) for (const client of [patient, once]) report(client, options.consumption);
   return {
-    patient: new DynamoDBClient(config),
-    once: new DynamoDBClient({ ...config, maxAttempts: 1 }),
+    patient,
+    once,
     shardTable: (shard) => tableNames(tablePrefix, groupOf(shard)).shards,
     shardTables: groups.map((group) => tableNames(tablePrefix, group).shards),
     directoryTable: tableNames(tablePrefix, DEFAULT_GROUP).directory,

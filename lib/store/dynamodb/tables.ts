@@ -38,6 +38,9 @@ export const attributes = {
 /** How many partitions the index of what is due is spread over. */
 export const DUE_PARTITIONS = 32;
 
+/** An index of fewer items than this is read whole, in one read of some 20 KB at most. */
+export const DUE_SCAN_ITEMS = 256;
+
 export const dueIndex = {
   name: 'due',
   partitionKey: { name: attributes.spread, type: 'N' },
