@@ -51,7 +51,7 @@ export async function commitTurn(
   const outcome = first.kind === 'rung' ? await commitSurely(broker, head, keep()) : first;
   if (outcome.kind !== 'committed') return undefined;
   broker.bodies.drop(head.shard, settled.discard);
-  if (settled.wakeAt !== undefined) broker.alarm(head.shard, settled.wakeAt);
+  if (settled.wakeAt !== undefined) broker.alarm(head.shard, settled.wakeAt, settled.awaitedAt);
   const wasRung = first.kind === 'rung' || releaseAt === undefined;
   return { head: outcome.head, nonce: wasRung ? renewed : undefined, wasRung };
 }

@@ -18,9 +18,9 @@ export type Parts = {
   readonly random: Random;
   readonly limits: Limits;
   readonly log: Log;
-  /** Hands a shard over to another invocation of `dispatch`. */
-  readonly dispatch: Broker['dispatch'];
-  /** Asks for an invocation of `dispatch` at a time, in milliseconds since the epoch. */
+  /** Hands a shard over to another invocation of `dispatch`, the `hops`th after the first in a row. */
+  readonly dispatch: (shard: string, nonce: string, hops: number) => Promise<void>;
+  /** See `Broker.alarm`. */
   readonly alarm: Broker['alarm'];
   /** True in a Lambda function: an invocation ends only after all that it deferred. */
   readonly endsWithReply: boolean;
@@ -57,7 +57,7 @@ export function setUp(parts: Parts): Bench {
     random,
     limits,
     log,
-    dispatch,
+    dispatch: (shard, nonce) => dispatch(shard, nonce, 0),
     alarm,
     outlet: stompOutlet(push, limits, clock),
     epoch: parts.epoch ?? '',

@@ -20,16 +20,24 @@ export async function removeWake(db: Connection, shard: string, minute: number):
   await completed(db.patient.send(new DeleteItemCommand({ TableName: db.shardTable(shard), Key })));
 }
 
-/** What is due, the oldest first, from all partitions of the index: an eventually consistent read. */
+/**
+ * What is due, the oldest first, from all partitions of the index: an eventually consistent read. A table that cannot
+ * be read does not keep the others waiting: it has its turn at the next look.
+ */
 export async function listDue(db: Connection, minute: number, limit: number): Promise<readonly Due[]> {
-  const partitions = Array.from({ length: DUE_PARTITIONS }, (_, spread) => spread);
-  const lists = await Promise.all(
-    db.shardTables.flatMap((table) => partitions.map((spread) => queryDue(db, table, spread, minute, limit))),
-  );
+  const lists = await Promise.allSettled(db.shardTables.map((table) => listTable(db, table, minute, limit)));
+  const [failed] = lists.filter((list) => list.status === 'rejected');
+  if (failed && lists.every((list) => list.status === 'rejected')) throw failed.reason;
   return lists
-    .flat()
+    .flatMap((list) => (list.status === 'fulfilled' ? list.value : []))
     .sort((a, b) => a.minute - b.minute)
     .slice(0, limit);
+}
+
+async function listTable(db: Connection, table: string, minute: number, limit: number): Promise<readonly Due[]> {
+  const partitions = Array.from({ length: DUE_PARTITIONS }, (_, spread) => spread);
+  const lists = await Promise.all(partitions.map((spread) => queryDue(db, table, spread, minute, limit)));
+  return lists.flat();
 }
 
 async function queryDue(

@@ -1,0 +1,47 @@
+import type { FunctionName } from './broker-function.ts';
+
+/** What one function may do, by what its code calls: nothing else is allowed it. */
+export type Permissions = {
+  /** DynamoDB actions, without their prefix, on every shard table. */
+  readonly shards: readonly string[];
+  /** The same on the index of what is due. */
+  readonly due?: readonly string[];
+  /** The same on the directory. */
+  readonly directory: readonly string[];
+  /** Methods of the WebSocket API's `@connections`. */
+  readonly connections: readonly ('GET' | 'POST' | 'DELETE')[];
+  /** Whether it hands shards over to `dispatch`. */
+  readonly dispatches: boolean;
+};
+
+/** Whoever may become a shard's master: reads and writes heads, bodies, pages and wake-ups; pushes, and asks who is there. */
+const master = {
+  shards: ['GetItem', 'BatchGetItem', 'PutItem', 'UpdateItem'],
+  // What is dead-lettered may be the first message of its queue, which is then recorded.
+  directory: ['PutItem'],
+  connections: ['GET', 'POST'],
+  dispatches: true,
+} as const satisfies Permissions;
+
+export const permissions: Readonly<Record<FunctionName, Permissions>> = {
+  authorize: { shards: [], directory: [], connections: [], dispatches: false },
+  connect: { shards: [], directory: ['PutItem'], connections: [], dispatches: false },
+  frame: {
+    ...master,
+    directory: ['GetItem', 'PutItem', 'DeleteItem'],
+    connections: ['GET', 'POST', 'DELETE'],
+  },
+  disconnect: { ...master, directory: ['GetItem', 'PutItem', 'DeleteItem'] },
+  rest: {
+    ...master,
+    shards: [...master.shards, 'DeleteItem'],
+    directory: ['GetItem', 'PutItem', 'DeleteItem', 'Query'],
+  },
+  dispatch: master,
+  sweep: {
+    ...master,
+    shards: [...master.shards, 'DeleteItem'],
+    due: ['Query'],
+    directory: ['GetItem', 'PutItem'],
+  },
+};
