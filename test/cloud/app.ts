@@ -11,6 +11,7 @@ const { broker } = new CirrusMqStack(app, 'CirrusMQ', {
   removalPolicy: RemovalPolicy.DESTROY,
   destinationGroups: [{ name: 'orders', destinations: ['/queue/orders.>'] }],
   messageRetention: Duration.days(4),
+  allowedOrigins: ['https://app.example'],
   // A consumer that is gone is found out by a probe: no test waits for a minute until the first.
   limits: { probeMs: 2000, prefetchDefault: Number(PREFETCH) },
 });

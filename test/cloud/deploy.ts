@@ -23,6 +23,11 @@ export function accountEnvironment(endpoint: string): Record<string, string> {
   };
 }
 
+/** Where an emulator has the management API of the WebSocket API's stage. */
+export function connectionsEndpoint(endpoint: string, webSocketApi: string): string {
+  return `${endpoint}/_aws/execute-api/${webSocketApi}/live`;
+}
+
 /** Over loopback there is no TLS, which the policy of the bucket for assets asks for. */
 export async function bootstrap(endpoint: string): Promise<void> {
   const template = await runCdk(endpoint, ['bootstrap', '--show-template']);

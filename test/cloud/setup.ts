@@ -1,5 +1,5 @@
 import type { TestProject } from 'vitest/node';
-import { accountEnvironment, bootstrap, deploy, print } from './deploy.ts';
+import { accountEnvironment, bootstrap, connectionsEndpoint, deploy, print } from './deploy.ts';
 import { startEmulator } from './emulator.ts';
 import { openFront } from './front.ts';
 
@@ -12,8 +12,10 @@ export default async function setup(_: TestProject): Promise<(() => Promise<void
     await bootstrap(endpoint);
     const outputs = await deploy(endpoint);
     for (const [name, value] of Object.entries(outputs)) print(`${name}: ${value}`);
-    const front = await openFront(endpoint, apiOf(outputs.Url), apiOf(outputs.WebSocketUrl));
+    const webSocketApi = apiOf(outputs.WebSocketUrl);
+    const front = await openFront(endpoint, apiOf(outputs.Url), webSocketApi);
     Object.assign(process.env, accountEnvironment(endpoint), {
+      CONNECTIONS_ENDPOINT: connectionsEndpoint(endpoint, webSocketApi),
       CIRRUSMQ_URL: front.url,
       CIRRUSMQ_WEBSOCKET_URL: front.webSocketUrl,
     });
