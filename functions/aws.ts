@@ -1,4 +1,3 @@
-import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { apiGatewayPush } from '../lib/gateway/api-gateway.ts';
 import type { DispatchEvent } from '../lib/handlers/events.ts';
 import { setUp, systemClock, systemRandom } from '../lib/handlers/parts.ts';
@@ -7,12 +6,12 @@ import { readSettings } from './settings.ts';
 import { Waiters } from './waiters.ts';
 
 export const settings = readSettings(process.env);
-const lambda = new LambdaClient({});
 const waiters = new Waiters();
 
-async function invokeDispatch(event: DispatchEvent): Promise<void> {
-  const FunctionName = settings.dispatchFunction;
-  await lambda.send(new InvokeCommand({ FunctionName, InvocationType: 'Event', Payload: JSON.stringify(event) }));
+/** Most invocations hand nothing over: they start without the client for it. */
+async function invoke(event: DispatchEvent): Promise<void> {
+  const { invokeDispatch } = await import('./dispatching.ts');
+  await invokeDispatch(settings.dispatchFunction, event);
 }
 
 /** The parts that the handlers are made from in AWS, made once for an execution environment. */
@@ -23,10 +22,10 @@ export const bench = setUp({
   random: systemRandom(),
   limits: settings.limits,
   endsWithReply: true,
-  dispatch: (shard, nonce, hops) => invokeDispatch({ shard, nonce, hops }),
+  dispatch: (shard, nonce, hops) => invoke({ shard, nonce, hops }),
   alarm: (shard, _at, awaitedAt) => {
     if (awaitedAt === undefined || !waiters.shouldWait(shard, awaitedAt, Date.now())) return;
-    bench.broker.defer(() => invokeDispatch({ shard, at: awaitedAt }));
+    bench.broker.defer(() => invoke({ shard, at: awaitedAt }));
   },
   log: (event, details, error) => {
     const level = error ? 'ERROR' : 'INFO';

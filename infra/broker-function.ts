@@ -3,13 +3,14 @@ import { fileURLToPath } from 'node:url';
 import { type Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Architecture, LoggingFormat, type RecursiveLoop, Runtime, SystemLogLevel } from 'aws-cdk-lib/aws-lambda';
-import { LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
+import { type BundlingOptions, LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { CirrusBrokerProps } from './options.ts';
 
 /** The functions, named as their files in `functions/`. */
-export type FunctionName = 'authorize' | 'connect' | 'frame' | 'disconnect' | 'rest' | 'dispatch' | 'sweep';
+export const functionNames = ['authorize', 'connect', 'frame', 'disconnect', 'rest', 'dispatch', 'sweep'] as const;
+export type FunctionName = (typeof functionNames)[number];
 
 type FunctionOptions = {
   readonly timeout: Duration;
@@ -20,8 +21,24 @@ type FunctionOptions = {
   readonly recursiveLoop?: RecursiveLoop;
 };
 
-/** What an ESM bundle lacks that packages written for CommonJS ask for. */
-const banner = "import{createRequire}from'node:module';const require=createRequire(import.meta.url);";
+/** How a function's code becomes one file. */
+export const bundling = {
+  format: OutputFormat.ESM,
+  target: 'node24',
+  mainFields: ['module', 'main'] as string[],
+  // The SDK that Lambda brings along changes by itself, and a bundle starts faster than the many files of it.
+  externalModules: [] as string[],
+  minify: true,
+  keepNames: true,
+  logLevel: LogLevel.WARNING,
+  // What an ESM bundle lacks that packages written for CommonJS ask for.
+  banner: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);",
+} satisfies BundlingOptions;
+
+/** Where a function's code is, beside this file's folder: in TypeScript, or built. */
+export function entryOf(name: FunctionName): string {
+  return fileURLToPath(new URL(`../functions/${name}${extname(import.meta.url)}`, import.meta.url));
+}
 
 /**
  * One of the broker's functions, with its own role and log group. No concurrency is reserved for any: an account that is
@@ -45,24 +62,14 @@ export class BrokerFunction extends Construct {
     this.allow(['logs:CreateLogStream', 'logs:PutLogEvents'], [this.logGroup.logGroupArn]);
     this.function = new NodejsFunction(this, 'Function', {
       ...options,
-      entry: fileURLToPath(new URL(`../functions/${name}${extname(import.meta.url)}`, import.meta.url)),
+      entry: entryOf(name),
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
       role: this.role,
       logGroup: this.logGroup,
       loggingFormat: LoggingFormat.JSON,
       systemLogLevelV2: SystemLogLevel.WARN,
-      bundling: {
-        format: OutputFormat.ESM,
-        target: 'node24',
-        mainFields: ['module', 'main'],
-        // The SDK that Lambda brings along changes by itself, and a bundle starts faster than the many files of it.
-        externalModules: [],
-        minify: true,
-        keepNames: true,
-        logLevel: LogLevel.WARNING,
-        banner,
-      },
+      bundling,
     });
   }
 

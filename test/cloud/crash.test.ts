@@ -5,7 +5,7 @@ import { setUp, systemClock, systemRandom } from '../../lib/handlers/parts.ts';
 import { cloudLimits } from '../../lib/model/limits.ts';
 import { openDynamoStore } from '../../lib/store/dynamodb/dynamodb-store.ts';
 import { connect, sendWithReceipt, subscribe } from '../stomp-clients.ts';
-import { breakFunction, deployed, describeDeployed, receive, send, tablePrefix } from './deployed.ts';
+import { breakFunction, deployed, describeDeployed, isOpen, receive, send, tablePrefix } from './deployed.ts';
 
 /** Sends as a function does that dies before its first turn: the lease is its own, and nobody uses it. */
 async function sendAndDie(queue: string, body: string): Promise<void> {
