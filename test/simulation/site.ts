@@ -191,9 +191,9 @@ export class Site {
       endsWithReply: true,
       skewMs: this.#skew(),
       isOldCode: this.#world.faults.strike('older code'),
-      dispatch: async (shard, nonce) => this.#dispatch({ shard, nonce }),
-      alarm: (shard, at) => {
-        if (at - host.now >= NEAR_MS || isCovered(shard, at)) return;
+      dispatch: async (shard, nonce, hops) => this.#dispatch({ shard, nonce, hops }),
+      alarm: (shard, _, at) => {
+        if (at === undefined || at - host.now >= NEAR_MS || isCovered(shard, at)) return;
         waiting.set(shard, at);
         this.#dispatch({ shard, at });
       },
