@@ -4,7 +4,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { version } from '../model/version.ts';
 import { addBrowse } from './browse.ts';
 import { CommandFailure, exitCodes, exitCodesHelp } from './exit.ts';
-import { type ServeOptions, wholeNumber } from './options.ts';
+import { destinationGroups, type ServeOptions, wholeNumber } from './options.ts';
 import { addQueues } from './queues.ts';
 import { addReceive } from './receive.ts';
 import { addSend } from './send.ts';
@@ -27,6 +27,7 @@ function addServe(program: Command): void {
     .addOption(new Option('--store <kind>', 'what keeps the messages').choices(['lmdb', 'dynamodb']).default('lmdb'))
     .option('--table-prefix <prefix>', 'what the names of the DynamoDB tables begin with')
     .option('--endpoint <url>', 'another address of DynamoDB')
+    .option('--destination-groups <json>', 'destinations with a DynamoDB table of their own', destinationGroups)
     .option('--allow-origin <origin...>', 'origins of pages that may connect, besides those on loopback', [])
     .action(async (options: ServeOptions) => {
       // Half of a start is compiling, which the next start finds done.

@@ -1,5 +1,14 @@
 import type { BrokerError } from '../model/errors.ts';
+import type { DestinationGroup } from '../model/groups.ts';
 import type { Limits } from '../model/limits.ts';
+
+export type DynamoPlace = {
+  readonly tablePrefix: string;
+  /** Another address than the region's. */
+  readonly endpoint?: string;
+  /** Destinations that have a table of their own. Default: all share one. */
+  readonly groups?: readonly DestinationGroup[];
+};
 
 export type BrokerOptions = {
   /** WebSocket and REST; 0 takes a free one. Default 61614. */
@@ -11,7 +20,7 @@ export type BrokerOptions = {
   /** Keeps messages in memory alone. */
   readonly memory?: boolean;
   /** Keeps messages in DynamoDB tables of this prefix; they are created if they are not there. */
-  readonly dynamodb?: { readonly tablePrefix: string; readonly endpoint?: string };
+  readonly dynamodb?: DynamoPlace;
   /** Bounds that are to be other than the profile's. */
   readonly limits?: Partial<Limits>;
   /** Origins of pages that may connect, besides those on loopback. */

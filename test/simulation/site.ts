@@ -1,3 +1,4 @@
+import { Waiters } from '../../functions/waiters.ts';
 import { receive } from '../../lib/broker/receive.ts';
 import { acknowledge, extend, reject, type Settlement } from '../../lib/broker/settlement.ts';
 import { connectHandler } from '../../lib/handlers/connect.ts';
@@ -16,8 +17,6 @@ import type { World } from './world.ts';
 const GATEWAY_MS = 3;
 const REORDERED_MS = 120;
 const MINUTE_MS = 60_000;
-/** As in the cloud: what is due later is left to the sweep. */
-const NEAR_MS = 60_000;
 const RESTART_MS = 2000;
 const COLD_START = 0.05;
 
@@ -180,12 +179,7 @@ export class Site {
     const { prng } = this.#world;
     const idle = prng.chance(COLD_START) ? undefined : this.#idle.splice(prng.between(0, this.#idle.length - 1), 1)[0];
     if (idle) return idle;
-    /** By shard, when the invocation that this sandbox asked for wakes up. */
-    const waiting = new Map<string, number>();
-    const isCovered = (shard: string, at: number) => {
-      const until = waiting.get(shard) ?? 0;
-      return until > host.now && until <= at;
-    };
+    const waiters = new Waiters();
     const host: Host = new Host(this.#world, `lambda-${++this.#hosts}`, {
       epoch: '',
       endsWithReply: true,
@@ -193,9 +187,7 @@ export class Site {
       isOldCode: this.#world.faults.strike('older code'),
       dispatch: async (shard, nonce, hops) => this.#dispatch({ shard, nonce, hops }),
       alarm: (shard, _, at) => {
-        if (at === undefined || at - host.now >= NEAR_MS || isCovered(shard, at)) return;
-        waiting.set(shard, at);
-        this.#dispatch({ shard, at });
+        if (at !== undefined && waiters.shouldWait(shard, at, host.now)) this.#dispatch({ shard, at });
       },
       onKilled: () => {},
       onFrozen: () => {},
