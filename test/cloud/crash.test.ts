@@ -1,15 +1,21 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { WebSocket } from 'ws';
-import { send as sendMessages } from '../../lib/broker/send.ts';
+import { send } from '../../lib/broker/send.ts';
 import { setUp, systemClock, systemRandom } from '../../lib/handlers/parts.ts';
 import { cloudLimits } from '../../lib/model/limits.ts';
 import { openDynamoStore } from '../../lib/store/dynamodb/dynamodb-store.ts';
-import { connect, sendWithReceipt, subscribe } from '../stomp-clients.ts';
-import { breakFunction, deployed, describeDeployed, isOpen, receive, send, tablePrefix } from './deployed.ts';
+import type { Store } from '../../lib/store/port.ts';
+import { connect, subscribe } from '../stomp-clients.ts';
+import { deployed, describeDeployed, isOpen, receive, sendByRest, tablePrefix } from './deployed.ts';
+
+let store: Store;
+beforeAll(async () => {
+  store = openDynamoStore({ tablePrefix: await tablePrefix() });
+});
+afterAll(() => store.close());
 
 /** Sends as a function does that dies before its first turn: the lease is its own, and nobody uses it. */
 async function sendAndDie(queue: string, body: string): Promise<void> {
-  const store = openDynamoStore({ tablePrefix: await tablePrefix() });
   const { broker } = setUp({
     store,
     push: { post: async () => 'unknown', close: async () => {}, isOpen: async () => true },
@@ -21,32 +27,27 @@ async function sendAndDie(queue: string, body: string): Promise<void> {
     alarm: () => {},
     endsWithReply: true,
   });
-  await sendMessages({ ...broker, defer: () => {} }, queue, [{ body: Buffer.from(body), text: true, headers: {} }]);
-  await store.close();
+  await send({ ...broker, defer: () => {} }, queue, [{ body: Buffer.from(body), text: true, headers: {} }]);
 }
 
-/** A connection that breaks off with one message in flight. */
+/** A connection that breaks off with one message in flight. Its $disconnect finds nothing, as if it had not come. */
 async function dieWithOneInFlight(queue: string, prefetch: number): Promise<void> {
   const connected = await connect(deployed.webSocketUrl);
+  const { client, session, closed } = connected;
   const got = Promise.withResolvers<void>();
   await subscribe(connected, `/queue/${queue}`, () => got.resolve(), { 'prefetch-count': String(prefetch) });
-  await sendWithReceipt(connected, `/queue/${queue}`, 'in flight');
+  await sendByRest(queue, 'in flight');
   await got.promise;
-  (connected.client.webSocket as unknown as WebSocket).terminate();
-  await connected.closed;
-  await expect.poll(() => isOpen(connected.session), { timeout: 10_000 }).toBe(false);
+  await store.deleteRecord({ family: `connection ${session}`, name: 'session' });
+  (client.webSocket as unknown as WebSocket).terminate();
+  await closed;
+  await expect.poll(() => isOpen(session), { timeout: 10_000 }).toBe(false);
 }
 
 describeDeployed('after a crash', () => {
-  let mend: () => Promise<void>;
-  beforeAll(async () => {
-    mend = await breakFunction('disconnect');
-  });
-  afterAll(() => mend());
-
   it('the next push finds out that a connection is gone whose $disconnect never came', async () => {
     await dieWithOneInFlight('gone', 20);
-    await send('gone', 'next');
+    await sendByRest('gone', 'next');
     const messages = await receive('gone', 10);
     expect(messages.map(({ body, redelivered }) => [body, redelivered])).toEqual([
       ['in flight', true],

@@ -1,11 +1,5 @@
 import { DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb';
-import {
-  GetFunctionConfigurationCommand,
-  InvokeCommand,
-  LambdaClient,
-  ListFunctionsCommand,
-  UpdateFunctionConfigurationCommand,
-} from '@aws-sdk/client-lambda';
+import { InvokeCommand, LambdaClient, ListFunctionsCommand } from '@aws-sdk/client-lambda';
 import { describe } from 'vitest';
 import { apiGatewayPush } from '../../lib/gateway/api-gateway.ts';
 
@@ -48,17 +42,6 @@ export async function invoke(name: string, event: unknown): Promise<unknown> {
   return JSON.parse(Buffer.from(Payload ?? []).toString('utf8') || 'null');
 }
 
-/** Makes a function fail at its start, until the returned promise's function is called. */
-export async function breakFunction(name: string): Promise<() => Promise<void>> {
-  const FunctionName = await functionNamed(name);
-  const { Environment } = await lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
-  const set = async (Variables: Record<string, string> = {}) => {
-    await lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables } }));
-  };
-  await set({ TABLE_PREFIX: '' });
-  return () => set(Environment?.Variables);
-}
-
 export async function tablePrefix(): Promise<string> {
   const { TableNames = [] } = await dynamo.send(new ListTablesCommand({}));
   const directory = TableNames.find((name) => name.endsWith('-directory'));
@@ -84,7 +67,7 @@ export async function receive(queue: string, waitSeconds = 0, max = 10): Promise
   return (json as { messages: readonly Received[] }).messages;
 }
 
-export async function send(queue: string, ...bodies: readonly string[]): Promise<void> {
+export async function sendByRest(queue: string, ...bodies: readonly string[]): Promise<void> {
   const { status } = await rest('POST', `/v1/queues/${queue}/messages`, { messages: bodies.map((body) => ({ body })) });
   if (status >= 300) throw new Error(`The send was answered by ${status}.`);
 }

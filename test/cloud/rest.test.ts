@@ -1,7 +1,7 @@
 import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { expect, it } from 'vitest';
 import { headSort, tableNames } from '../../lib/store/dynamodb/tables.ts';
-import { deployed, describeDeployed, receive, rest, send, tablePrefix } from './deployed.ts';
+import { deployed, describeDeployed, receive, rest, sendByRest, tablePrefix } from './deployed.ts';
 
 async function hasHead(group: string, shard: string): Promise<boolean> {
   const TableName = tableNames(await tablePrefix(), group).shards;
@@ -12,7 +12,7 @@ async function hasHead(group: string, shard: string): Promise<boolean> {
 
 describeDeployed('the deployed broker over REST', () => {
   it('takes messages, gives them out, and takes their acknowledgement', async () => {
-    await send('rest', 'two', 'three');
+    await sendByRest('rest', 'two', 'three');
     const messages = await receive('rest', 5);
     expect(messages.map(({ body }) => body)).toEqual(['two', 'three']);
     const tokens = messages.map(({ token }) => token);
@@ -22,7 +22,7 @@ describeDeployed('the deployed broker over REST', () => {
 
   it('lets a waiting receive have what is sent meanwhile', async () => {
     const waiting = receive('awaited', 10);
-    await send('awaited', 'at last');
+    await sendByRest('awaited', 'at last');
     expect((await waiting).map(({ body }) => body)).toEqual(['at last']);
   });
 
@@ -39,9 +39,9 @@ describeDeployed('the deployed broker over REST', () => {
   });
 
   it('keeps each destination group in its own table, dead letters with their queue', async () => {
-    await send('orders.eu', 'one');
-    await send('DLQ.orders.eu', 'one');
-    await send('other', 'one');
+    await sendByRest('orders.eu', 'one');
+    await sendByRest('DLQ.orders.eu', 'one');
+    await sendByRest('other', 'one');
     expect(await hasHead('orders', '/queue/orders.eu')).toBe(true);
     expect(await hasHead('orders', '/queue/DLQ.orders.eu')).toBe(true);
     expect(await hasHead('default', '/queue/other')).toBe(true);

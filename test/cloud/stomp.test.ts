@@ -2,7 +2,7 @@ import type { IMessage } from '@stomp/stompjs';
 import { expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { connect, sendWithReceipt, subscribe, withReceipt } from '../stomp-clients.ts';
-import { deployed, describeDeployed, invoke, rest, send } from './deployed.ts';
+import { deployed, describeDeployed, invoke, rest, sendByRest } from './deployed.ts';
 
 /** Subscribes, and hands out messages as they are asked for. */
 async function inbox(connected: Awaited<ReturnType<typeof connect>>, queue: string, headers = {}) {
@@ -53,7 +53,7 @@ describeDeployed('the deployed broker over STOMP', () => {
 
   it('goes on in dispatch with a backlog of more than one turn', async () => {
     const bodies = Array.from({ length: 300 }, (_, i) => `message ${i}`);
-    for (let at = 0; at < bodies.length; at += 100) await send('backlog', ...bodies.slice(at, at + 100));
+    for (let at = 0; at < bodies.length; at += 100) await sendByRest('backlog', ...bodies.slice(at, at + 100));
     const connected = await connect(deployed.webSocketUrl);
     const { next } = await inbox(connected, '/queue/backlog', { ack: 'auto', 'prefetch-count': '256' });
     const got: string[] = [];

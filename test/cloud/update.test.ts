@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
 import { connect, subscribe } from '../stomp-clients.ts';
 import { deploy } from './deploy.ts';
-import { deployed, describeDeployed, receive, rest, send } from './deployed.ts';
+import { deployed, describeDeployed, receive, rest, sendByRest } from './deployed.ts';
 
 describeDeployed('an update by cdk deploy', () => {
   it('keeps the messages, and changes what was to be changed', async () => {
-    await send('updated', 'a', 'b', 'c');
+    await sendByRest('updated', 'a', 'b', 'c');
     const [before] = await receive('updated', 5, 1);
     expect(before?.body).toBe('a');
     await rest('POST', '/v1/deliveries/acknowledge', { tokens: [before?.token] });

@@ -1,13 +1,31 @@
+import { globSync, readFileSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
 
+/** The protocol's tests that talk to whatever broker there is: they are told of the deployed one by the environment. */
+const protocol = globSync('test/protocol/*.test.ts').filter((file) =>
+  readFileSync(file, 'utf8').includes("'../subject.ts'"),
+);
+
+const shared = { testTimeout: 180_000, hookTimeout: 60_000 };
+const update = 'test/cloud/update.test.ts';
+
+/** One deployment for all. What updates it comes last: no test is to find it in between. */
 export default defineConfig({
   test: {
-    include: ['test/cloud/*.test.ts'],
     globalSetup: 'test/cloud/setup.ts',
-    testTimeout: 180_000,
-    hookTimeout: 60_000,
-    // One deployment for all: an update must not come between another test's steps.
-    fileParallelism: false,
+    maxWorkers: 2,
     reporters: ['verbose'],
+    projects: [
+      {
+        test: {
+          ...shared,
+          name: 'deployed',
+          include: ['test/cloud/*.test.ts', ...protocol],
+          exclude: [update],
+          sequence: { groupOrder: 0 },
+        },
+      },
+      { test: { ...shared, name: 'updated', include: [update], sequence: { groupOrder: 1 } } },
+    ],
   },
 });
