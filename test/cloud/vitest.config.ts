@@ -1,10 +1,19 @@
 import { globSync, readFileSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** The protocol's tests that talk to whatever broker there is: they are told of the deployed one by the environment. */
 const protocol = globSync('test/protocol/*.test.ts').filter((file) =>
   readFileSync(file, 'utf8').includes("'../subject.ts'"),
 );
+
+/** What waits for the schedule of the sweep waits while the others run. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const waits = ({ moduleId }: TestSpecification) => Number(moduleId.endsWith('crash.test.ts'));
+    return files.toSorted((a, b) => waits(b) - waits(a));
+  }
+}
 
 const shared = { testTimeout: 180_000, hookTimeout: 60_000 };
 const update = 'test/cloud/update.test.ts';
@@ -15,6 +24,7 @@ export default defineConfig({
     globalSetup: 'test/cloud/setup.ts',
     maxWorkers: 2,
     reporters: ['verbose'],
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
