@@ -12,13 +12,17 @@ import type { BrokerFunction } from './broker-function.ts';
 import { type BrokerFunctions, brokerFunctions } from './functions.ts';
 import { Gateways } from './gateways.ts';
 import type { CirrusBrokerProps } from './options.ts';
-import { type Permissions, permissions } from './permissions.ts';
+import { keyActions, type Permissions, permissions } from './permissions.ts';
 import { BrokerTables } from './tables.ts';
 
 const PREFIX_LENGTH = 64;
 
 /** A whole broker: tables, functions and the two APIs. Nothing of it runs, or bills, while nobody uses it. */
 export class CirrusBroker extends Construct {
+  /** The beginning of the names of all tables. */
+  readonly tablePrefix: string;
+  /** Queues that have metrics of their own. */
+  readonly watchedQueues: readonly string[];
   readonly tables: BrokerTables;
   readonly gateways: Gateways;
   readonly functions: BrokerFunctions;
@@ -32,11 +36,12 @@ export class CirrusBroker extends Construct {
   /** @throws BrokerError for destination groups and limits that are not valid */
   constructor(scope: Construct, id: string, props: CirrusBrokerProps = {}) {
     super(scope, id);
-    const tablePrefix =
+    this.tablePrefix =
       props.tablePrefix ?? Names.uniqueResourceName(this, { maxLength: PREFIX_LENGTH, separator: '-' });
-    this.tables = new BrokerTables(this, 'Tables', tablePrefix, props);
+    this.watchedQueues = props.watchedQueues ?? [];
+    this.tables = new BrokerTables(this, 'Tables', this.tablePrefix, props);
     this.gateways = new Gateways(this, 'Gateways', props);
-    this.functions = brokerFunctions(this, props, this.#environment(tablePrefix, props));
+    this.functions = brokerFunctions(this, props, this.#environment(props));
     for (const [name, one] of Object.entries(this.functions) as [keyof BrokerFunctions, BrokerFunction][]) {
       this.#permit(one, permissions[name], props);
     }
@@ -48,14 +53,15 @@ export class CirrusBroker extends Construct {
     this.webSocketUrl = this.gateways.webSocketStage.url;
   }
 
-  #environment(tablePrefix: string, { destinationGroups, limits, messageRetention, logLevel }: CirrusBrokerProps) {
+  #environment({ destinationGroups, limits, messageRetention, logLevel }: CirrusBrokerProps) {
     const groups = (destinationGroups ?? []).map(({ name, destinations }) => ({ name, destinations }));
     const changed = { ...limits, ...(messageRetention && { retentionMs: messageRetention.toMilliseconds() }) };
     withLimits(cloudLimits, changed);
     return {
-      TABLE_PREFIX: tablePrefix,
+      TABLE_PREFIX: this.tablePrefix,
       CONNECTIONS_ENDPOINT: this.gateways.webSocketStage.callbackUrl,
       LOG_LEVEL: logLevel ?? 'INFO',
+      ...(this.watchedQueues.length > 0 && { WATCHED_QUEUES: this.watchedQueues.join(',') }),
       ...(groups.length > 0 && { DESTINATION_GROUPS: JSON.stringify(groups) }),
       ...(Object.keys(changed).length > 0 && { LIMITS: JSON.stringify(changed) }),
     };
@@ -82,7 +88,7 @@ export class CirrusBroker extends Construct {
     onTable(granted.directory, [this.tables.directory.tableArn]);
     if (granted.directory.length > 0) {
       const keys = new Set([encryptionKey, ...destinationGroups.map((group) => group.encryptionKey)]);
-      for (const key of keys) key?.grantEncryptDecrypt(one.role);
+      for (const key of keys) key?.grant(one.role, ...keyActions);
     }
     const connections = granted.connections.map((method) => this.#connections(method));
     if (connections.length > 0) one.allow(['execute-api:ManageConnections'], connections);

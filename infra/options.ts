@@ -14,7 +14,7 @@ export type TableOptions = {
   readonly billing?: Billing;
   /** Whether any second of the last 35 days can be restored. Default: true. */
   readonly pointInTimeRecovery?: boolean;
-  /** A key of yours that encrypts it. Default: one that DynamoDB owns, at no cost. */
+  /** A key of yours that encrypts it; the stack must name its region then. Default: one that DynamoDB owns, at no cost. */
   readonly encryptionKey?: IKey;
 };
 
@@ -36,6 +36,8 @@ export type CirrusBrokerProps = TableOptions & {
   readonly allowedOrigins?: readonly string[];
   /** Requests and frames a second, and how many at once, for each of the two APIs. Default: 1,000 and 2,000. */
   readonly throttle?: { readonly rateLimit: number; readonly burstLimit: number };
+  /** Queues, by name, that have metrics of their own. Default: none, since each metric costs. */
+  readonly watchedQueues?: readonly string[];
   /** Default: INFO. */
   readonly logLevel?: 'DEBUG' | 'INFO' | 'WARN' | 'ERROR';
   /** Default: a month. */

@@ -23,6 +23,17 @@ const master = {
   dispatches: true,
 } as const satisfies Permissions;
 
+/** What DynamoDB does with a key of yours in the name of who asks. @see DynamoDB: encryption at rest, usage notes */
+export const keyActions = [
+  'kms:Encrypt',
+  'kms:Decrypt',
+  'kms:ReEncryptFrom',
+  'kms:ReEncryptTo',
+  'kms:GenerateDataKey',
+  'kms:GenerateDataKeyWithoutPlaintext',
+  'kms:DescribeKey',
+] as const;
+
 export const permissions: Readonly<Record<FunctionName, Permissions>> = {
   authorize: { shards: [], directory: [], connections: [], dispatches: false },
   connect: { shards: [], directory: ['PutItem'], connections: [], dispatches: false },

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { actionsOf } from './resources.ts';
-import { synthWithChecks, templateOf } from './synth.ts';
+import { synthWithChecks, templateOf, templateWithKey } from './synth.ts';
 
 const template = templateOf({ tablePrefix: 'p', destinationGroups: [{ name: 'eu', destinations: ['/queue/eu.>'] }] });
 
@@ -76,6 +76,14 @@ describe('a function may do what its code calls, and nothing else:', () => {
       ].sort(),
     );
   });
+});
+
+it('a key of the owner is used by those who use the tables, and by no one else', () => {
+  const withKey = templateWithKey();
+  const users = ['authorize', 'connect', 'frame', 'disconnect', 'rest', 'dispatch', 'sweep'].filter((name) =>
+    actionsOf(withKey, name).some((action) => action.startsWith('kms:Decrypt')),
+  );
+  expect(users).toEqual(['connect', 'frame', 'disconnect', 'rest', 'dispatch', 'sweep']);
 });
 
 describe('the AWS Solutions rules', () => {
