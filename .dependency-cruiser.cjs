@@ -26,6 +26,13 @@ module.exports = {
   forbidden: [
     ...inside,
     {
+      name: 'infra-imports',
+      comment: 'What is deployed knows names and limits of the broker, and nothing of how it works.',
+      severity: 'error',
+      from: { path: '^infra/' },
+      to: { path: '^(lib|functions)/', pathNot: '^lib/(model/|store/dynamodb/tables\\.ts$)' },
+    },
+    {
       name: 'aws-sdk-at-the-edge',
       comment: 'With an embedded store no part of the AWS SDK is loaded.',
       severity: 'error',

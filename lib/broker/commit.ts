@@ -57,7 +57,7 @@ export async function commitTurn(
   }
   measureCommit(broker, head.shard, stateOfHead(head), settled.state);
   broker.bodies.drop(head.shard, settled.discard);
-  if (settled.wakeAt !== undefined) broker.alarm(head.shard, settled.wakeAt);
+  if (settled.wakeAt !== undefined) broker.alarm(head.shard, settled.wakeAt, settled.awaitedAt);
   const wasRung = first.kind === 'rung' || releaseAt === undefined;
   return { head: outcome.head, nonce: wasRung ? renewed : undefined, wasRung };
 }

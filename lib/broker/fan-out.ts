@@ -107,7 +107,8 @@ class LeaseKeeper {
   async #renew(): Promise<void> {
     if (!this.held) return;
     const { head, nonce } = this.held;
-    const unchanged = { state: stateOfHead(head), pages: [], discard: [], wake: undefined, wakeAt: undefined };
+    const none = { wake: undefined, wakeAt: undefined, awaitedAt: undefined };
+    const unchanged = { state: stateOfHead(head), pages: [], discard: [], ...none };
     const renewed = await commitTurn(this.#broker, head, nonce, unchanged, { absorbed: 0, releaseAt: undefined });
     this.held = renewed?.nonce === undefined ? undefined : { head: renewed.head, nonce: renewed.nonce };
   }

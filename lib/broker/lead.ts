@@ -4,7 +4,7 @@ import type { PlannedDelivery } from '../shard/deal.ts';
 import type { Context } from '../shard/draft.ts';
 import { leaseFrom } from '../shard/lease.ts';
 import { settle, type Turn, takeTurn } from '../shard/turn.ts';
-import type { Head } from '../store/port.ts';
+import type { Commit, Head } from '../store/port.ts';
 import { type Member, readAudience } from './audience.ts';
 import { Reading } from './bodies.ts';
 import { commitTurn } from './commit.ts';
@@ -141,16 +141,26 @@ function lookAfter(broker: Broker, shard: string, turn: Turn): void {
 
 /** Names the successor's nonce in the lease, so that nobody else comes between. */
 async function handOver(broker: Broker, head: Head, nonce: string): Promise<void> {
+  const { dispatch } = broker;
+  if (!dispatch) return await letGo(broker, head, nonce);
   const successor = freshNonce(broker);
-  const outcome = await broker.store.commit(head.shard, {
-    nonce,
-    state: head.state ?? new Uint8Array(),
-    absorbed: 0,
-    lease: leaseFrom(successor, broker.clock.now(), broker.limits),
-    rings: head.rings,
-    blobs: [],
-    wake: undefined,
-    discard: [],
-  });
-  if (outcome.kind === 'committed') await broker.dispatch(head.shard, successor);
+  const lease = leaseFrom(successor, broker.clock.now(), broker.limits);
+  const outcome = await broker.store.commit(head.shard, unchanged(head, nonce, lease));
+  if (outcome.kind === 'committed') await dispatch(head.shard, successor);
+}
+
+/** Gives the lease up with work left. Whoever rings next is the master; if nobody does, the ring is still in the index. */
+async function letGo(broker: Broker, head: Head, nonce: string): Promise<void> {
+  broker.log('shard let go', { shard: head.shard });
+  let seen = head;
+  for (;;) {
+    const outcome = await broker.store.commit(head.shard, unchanged(seen, nonce, undefined));
+    if (outcome.kind !== 'rung') return;
+    seen = outcome.head;
+  }
+}
+
+/** A commit that changes nothing but the lease. */
+function unchanged({ state = new Uint8Array(), rings }: Head, nonce: string, lease: Commit['lease']): Commit {
+  return { nonce, state, absorbed: 0, lease, rings, blobs: [], wake: undefined, discard: [] };
 }

@@ -70,10 +70,13 @@ export type Broker = {
   readonly defer: (work: () => Promise<void>) => void;
   /** How many turns one request takes before it hands the shard over. */
   readonly turnsPerRequest: number;
-  /** Hands a shard over to another invocation, which holds its lease as `nonce`. */
-  readonly dispatch: (shard: string, nonce: string) => Promise<void>;
-  /** Asks for a turn at this time, in milliseconds since the epoch. */
-  readonly alarm: (shard: string, at: number) => void;
+  /** Hands a shard over to another invocation, which holds its lease as `nonce`. Undefined: there is to be none. */
+  readonly dispatch: ((shard: string, nonce: string) => Promise<void>) | undefined;
+  /**
+   * Asks for a turn, in milliseconds since the epoch: `at` for all that is due then, `awaitedAt` for what a connected
+   * consumer waits for. Where a timer costs, the former is left to the sweep.
+   */
+  readonly alarm: (shard: string, at: number, awaitedAt: number | undefined) => void;
   readonly log: Log;
   /** What is of use only to somebody who looks for a fault: each turn. As discreet as the log. */
   readonly trace: Log;

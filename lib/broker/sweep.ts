@@ -21,6 +21,12 @@ export async function wake(broker: Broker, shard: string): Promise<void> {
   if (mastership) await lead(broker, mastership);
 }
 
+/** A turn for a shard if there is work to see. Of several who wait for the same time, the first does it all. */
+export async function look(broker: Broker, shard: string): Promise<void> {
+  const head = await broker.store.readHead(shard);
+  if (head && viewHead(broker, head).hasWork) await wake(broker, shard);
+}
+
 /**
  * Goes on with a shard that another invocation handed over, if the lease still names this one. Lambda may run one
  * dispatch twice: each takes the lease under a nonce of its own, so that only one of them finds it.

@@ -4,7 +4,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { version } from '../model/version.ts';
 import { addBrowse } from './browse.ts';
 import { CommandFailure, exitCodes, exitCodesHelp } from './exit.ts';
-import { type ServeOptions, wholeNumber } from './options.ts';
+import { destinationGroups, type ServeOptions, wholeNumber } from './options.ts';
 import { addQueues } from './queues.ts';
 import { addReceive } from './receive.ts';
 import { addSend } from './send.ts';
@@ -31,6 +31,7 @@ function addServe(program: Command): void {
     .option('--endpoint <url>', 'another address of DynamoDB')
     .option('--strict', 'enforce what API Gateway and Lambda enforce: WebSocket alone, its sizes, no order', false)
     .option('--strict-seed <n>', 'decides what --strict shuffles, throttles and loses', wholeNumber(0, SEED_MAX), 1)
+    .option('--destination-groups <json>', 'destinations with a DynamoDB table of their own', destinationGroups)
     .option('--allow-origin <origin...>', 'origins of pages that may connect, besides those on loopback', [])
     .option('--users', 'closed to all but users, and those with a token if an issuer is named', false)
     .option('--admin-password-file <file>', 'the same, with a user "admin" of this password, who may do everything')

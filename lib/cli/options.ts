@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseDestination } from '../model/destination.ts';
 import { BrokerError } from '../model/errors.ts';
+import { type DestinationGroup, groupDestinations, readGroups } from '../model/groups.ts';
 import { localLimits } from '../model/limits.ts';
 
 /** What `cirrusmq serve` was asked for. */
@@ -24,6 +25,8 @@ export type ServeOptions = {
   readonly strict: boolean;
   /** Decides what is shuffled, throttled and lost then. */
   readonly strictSeed: number;
+  /** A JSON list of `{name, destinations}`, each of which has a DynamoDB table of its own. */
+  readonly destinationGroups?: readonly DestinationGroup[];
   /** Origins of pages that may connect, besides those on loopback. */
   readonly allowOrigin: readonly string[];
   /** True to let only users in. */
@@ -98,4 +101,16 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
 export function seconds(text: string): number {
   if (/^\d{1,9}(\.\d+)?$/.test(text)) return Number(text);
   throw new InvalidArgumentError('It is a number of seconds.');
+}
+
+/** Reads destination groups: a JSON list of `{name, destinations}`. */
+export function destinationGroups(text: string): readonly DestinationGroup[] {
+  try {
+    const groups = readGroups(text);
+    groupDestinations(groups);
+    return groups;
+  } catch (error) {
+    if (error instanceof BrokerError) throw new InvalidArgumentError(error.message);
+    throw error;
+  }
 }

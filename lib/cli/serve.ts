@@ -1,6 +1,6 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { BrokerError } from '../model/errors.ts';
-import type { BrokerOptions, BrokerUrls, RunningBroker } from '../server/options.ts';
+import type { BrokerOptions, BrokerUrls, DynamoPlace, RunningBroker } from '../server/options.ts';
 import { startBroker } from '../server/start-broker.ts';
 import type { ServeOptions } from './options.ts';
 import { readSecret } from './secret.ts';
@@ -60,9 +60,9 @@ function accessOf(options: ServeOptions): Pick<BrokerOptions, 'access'> {
   };
 }
 
-function dynamoOptions({ tablePrefix, endpoint }: ServeOptions): NonNullable<BrokerOptions['dynamodb']> {
+function dynamoOptions({ tablePrefix, endpoint, destinationGroups: groups = [] }: ServeOptions): DynamoPlace {
   if (tablePrefix === undefined) fail('--store dynamodb needs --table-prefix.');
-  return { tablePrefix, ...(endpoint === undefined ? {} : { endpoint }) };
+  return { tablePrefix, groups, ...(endpoint === undefined ? {} : { endpoint }) };
 }
 
 function placeOf({ memory, store, data, tablePrefix }: ServeOptions): string {

@@ -17,4 +17,10 @@ export function headerIn(headers: Readonly<Record<string, string | undefined>>, 
 }
 
 /** An invocation of `dispatch`: a shard that was handed over as `nonce`, or that wants a turn `at` a time. */
-export type DispatchEvent = { readonly shard: string; readonly nonce?: string; readonly at?: number };
+export type DispatchEvent = {
+  readonly shard: string;
+  readonly nonce?: string;
+  readonly at?: number;
+  /** How many invocations in a row have handed the shard over to the next; 0 if missing. */
+  readonly hops?: number;
+};

@@ -29,9 +29,9 @@ export type Parts = {
   readonly watched?: readonly string[];
   /** Told of invocations where they come one at a time, as in a Lambda function. */
   readonly invocations?: Invocations;
-  /** Hands a shard over to another invocation of `dispatch`. */
-  readonly dispatch: Broker['dispatch'];
-  /** Asks for an invocation of `dispatch` at a time, in milliseconds since the epoch. */
+  /** Hands a shard over to another invocation of `dispatch`, the `hops`th after the first in a row. */
+  readonly dispatch: (shard: string, nonce: string, hops: number) => Promise<void>;
+  /** See `Broker.alarm`. */
   readonly alarm: Broker['alarm'];
   /** True in a Lambda function: an invocation ends only after all that it deferred. */
   readonly endsWithReply: boolean;
@@ -83,7 +83,7 @@ export function setUp(parts: Parts): Bench {
     trace: parts.trace ?? (() => {}),
     meter: parts.meter ?? (() => {}),
     watched: parts.watched ?? [],
-    dispatch,
+    dispatch: (shard, nonce) => dispatch(shard, nonce, 0),
     alarm,
     outlet: stompOutlet(push, limits, clock),
     epoch: parts.epoch ?? '',

@@ -1,7 +1,16 @@
 import type { TokenOptions } from '../access/tokens.ts';
 import type { BrokerError } from '../model/errors.ts';
+import type { DestinationGroup } from '../model/groups.ts';
 import type { Limits } from '../model/limits.ts';
 import type { StrictOptions } from './strict/rules.ts';
+
+export type DynamoPlace = {
+  readonly tablePrefix: string;
+  /** Another address than the region's. */
+  readonly endpoint?: string;
+  /** Destinations that have a table of their own. Default: all share one. */
+  readonly groups?: readonly DestinationGroup[];
+};
 
 export type BrokerOptions = {
   /** WebSocket and REST; 0 takes a free one. Default 61614. */
@@ -13,7 +22,7 @@ export type BrokerOptions = {
   /** Keeps messages in memory alone. */
   readonly memory?: boolean;
   /** Keeps messages in DynamoDB tables of this prefix; they are created if they are not there. */
-  readonly dynamodb?: { readonly tablePrefix: string; readonly endpoint?: string };
+  readonly dynamodb?: DynamoPlace;
   /**
    * Enforces what API Gateway and Lambda enforce in the cloud: WebSocket alone, its sizes and times, no order between
    * the messages of one connection. For tests of clients, and of the broker.

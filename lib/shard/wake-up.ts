@@ -23,15 +23,37 @@ export function nextWakeUp(draft: Draft, context: Context): number | undefined {
   const { limits, now } = context;
   const front = draft.references[0];
   const born = oldestBorn(draft);
-  const times = [
-    ...draft.flights.map((flight) => flight.deadline),
+  return earliest([
+    ...deadlines(draft),
     // An expiry that is over and was not taken waits behind messages that stay.
     front && front.expires > now ? front.expires : 0,
     ...probed(draft).map((consumer) => probeTime(consumer)),
     born === undefined ? 0 : Math.max(extensionTime(born, limits), now + MINUTE_MS),
-    draft.givenBack && canGo(draft, context) ? now + RETRY_MS : 0,
-  ].filter((time) => time > 0);
-  return times.length > 0 ? Math.min(...times) : undefined;
+    retryTime(draft, context),
+  ]);
+}
+
+/**
+ * The part of `nextWakeUp` that a connected consumer waits for: deadlines that pass, and pushes to try again. Who
+ * pulls sees a deadline pass by himself; questions, extensions and expiry have time.
+ */
+export function nextAwaited(draft: Draft, context: Context): number | undefined {
+  const isAwaited = draft.consumers.some((consumer) => consumer.connection !== '');
+  return isAwaited ? earliest([...deadlines(draft), retryTime(draft, context)]) : undefined;
+}
+
+function deadlines({ flights }: Draft): number[] {
+  return flights.map((flight) => flight.deadline);
+}
+
+function retryTime(draft: Draft, context: Context): number {
+  return draft.givenBack && canGo(draft, context) ? context.now + RETRY_MS : 0;
+}
+
+/** 0 stands for never. */
+function earliest(times: readonly number[]): number | undefined {
+  const some = times.filter((time) => time > 0);
+  return some.length > 0 ? Math.min(...some) : undefined;
 }
 
 function canGo(draft: Draft, context: Context): boolean {

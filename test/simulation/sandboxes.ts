@@ -1,10 +1,9 @@
+import { Waiters } from '../../functions/waiters.ts';
 import type { DispatchEvent } from '../../lib/handlers/events.ts';
 import { Host } from './host.ts';
 import type { Runtime } from './site.ts';
 import type { World } from './world.ts';
 
-/** As in the cloud: what is due later is left to the sweep. */
-const NEAR_MS = 60_000;
 const COLD_START = 0.05;
 
 /** The cloud: an invocation takes any idle sandbox, or a new one; two versions of the code run side by side. */
@@ -37,22 +36,15 @@ export class Sandboxes implements Runtime {
   }
 
   #start(): Host {
-    /** By shard, when the invocation that this sandbox asked for wakes up. */
-    const waiting = new Map<string, number>();
-    const isCovered = (shard: string, at: number) => {
-      const until = waiting.get(shard) ?? 0;
-      return until > host.now && until <= at;
-    };
+    const waiters = new Waiters();
     const host: Host = new Host(this.#world, `lambda-${++this.#count}`, {
       epoch: this.epoch,
       endsWithReply: true,
       skewMs: this.#skew(),
       isOldCode: this.#world.faults.strike('older code'),
-      dispatch: async (shard, nonce) => this.#dispatch({ shard, nonce }),
-      alarm: (shard, at) => {
-        if (at - host.now >= NEAR_MS || isCovered(shard, at)) return;
-        waiting.set(shard, at);
-        this.#dispatch({ shard, at });
+      dispatch: async (shard, nonce, hops) => this.#dispatch({ shard, nonce, hops }),
+      alarm: (shard, _, at) => {
+        if (at !== undefined && waiters.shouldWait(shard, at, host.now)) this.#dispatch({ shard, at });
       },
       onKilled: () => {},
       onFrozen: () => {},

@@ -32,7 +32,7 @@ export function strictFront({ options, store, limits, onFailure }: FrontParts): 
       cacheBytes: CACHE_BYTES,
       endsWithReply: true,
       alarm: alarms.set,
-      dispatch: async (shard, nonce) => dispatch({ shard, nonce }),
+      dispatch: async (shard, nonce, hops) => dispatch({ shard, nonce, hops }),
       onFailure: (error) => {
         if (error.code === 'NOT_MASTER') onFailure(error);
       },

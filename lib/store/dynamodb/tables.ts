@@ -75,9 +75,6 @@ export function duePartition(shard: string): number {
   return (hash >>> 0) % DUE_PARTITIONS;
 }
 
-/** The group of destinations that nothing else was said about. */
-export const DEFAULT_GROUP = 'default';
-
 /** The shard table of a destination group, and the one directory table of the broker. */
 export function tableNames(prefix: string, group: string): { readonly shards: string; readonly directory: string } {
   return { shards: `${prefix}-shards-${group}`, directory: `${prefix}-directory` };
