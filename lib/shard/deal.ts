@@ -1,4 +1,4 @@
-import type { Draft } from './draft.ts';
+import type { Context, Draft } from './draft.ts';
 import { endOf } from './reference.ts';
 import type { Server } from './servers.ts';
 import { dealShares } from './shares.ts';
@@ -14,8 +14,16 @@ export type PlannedDelivery = {
   readonly flights: readonly Flight[];
 };
 
-/** Gives each server its share, in the order of the messages, and puts it in flight. */
-export function deal(draft: Draft, servers: readonly Server[], messages: readonly PlannedMessage[]): PlannedDelivery[] {
+/**
+ * Gives each server its share, in the order of the messages, and puts it in flight. After a takeover all of it is
+ * committed first: a master that dies here as well leaves attempts that its successor does not count again.
+ */
+export function deal(
+  draft: Draft,
+  servers: readonly Server[],
+  messages: readonly PlannedMessage[],
+  { takeover }: Pick<Context, 'takeover'>,
+): PlannedDelivery[] {
   const shares = dealShares(
     messages.length,
     servers.map((server) => server.credit),
@@ -27,7 +35,8 @@ export function deal(draft: Draft, servers: readonly Server[], messages: readonl
     if (share.length === 0) return [];
     const isPull = consumer.connection === '';
     if (!isPull) draft.rotation = consumer.number;
-    const commitFirst = isPull || consumer.ack === 'client' || share.some((planned) => planned.transient);
+    const isTransient = share.some((planned) => planned.transient);
+    const commitFirst = takeover || isPull || consumer.ack === 'client' || isTransient;
     const flights = launch(consumer, share, deadline, commitFirst && !isPull);
     draft.flights.push(...flights);
     return [{ consumer, commitFirst, messages: share, flights }];

@@ -46,7 +46,7 @@ export function plan(draft: Draft, lookup: Lookup, context: Context): Plan | Nee
   draft.counts.dropped += taken.lost;
   draft.counts.deadLettered += total(draft.dying);
   draft.dying = [];
-  const deliveries = deal(draft, servers, taken.messages);
+  const deliveries = deal(draft, servers, taken.messages, context);
   // Automatic acknowledgement gives its credit back at once.
   const isFreed = deliveries.some(({ consumer }) => consumer.ack === 'auto') && readyCount(draft) > 0;
   const more = (taken.cutShort && taken.drawn > 0) || isFreed;

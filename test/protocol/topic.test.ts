@@ -1,20 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RunningBroker } from '../../lib/server/options.ts';
 import { startBroker } from '../../lib/server/start-broker.ts';
 import type { Frame } from '../../lib/stomp/frame.ts';
 import { gatherAudience, publish } from '../fan-out.ts';
 import { RawStomp, textOf } from '../raw-stomp.ts';
 import { connect, sendWithReceipt, subscribe, withReceipt } from '../stomp-clients.ts';
+import { freshName, type Subject, startSubject } from '../subject.ts';
 
-let broker: RunningBroker;
+let broker: Subject;
 beforeAll(async () => {
-  broker = await startBroker({ port: 0, memory: true });
+  broker = await startSubject();
 });
 afterAll(() => broker.close());
 
-let topics = 0;
 function freshTopic(): string {
-  return `/topic/t${++topics}`;
+  return `/topic/${freshName()}`;
 }
 
 function subscribeFrame(topic: string, id = 's'): string {
@@ -26,14 +25,14 @@ function sendFrame(topic: string, body: string, headers = ''): string {
 }
 
 /** A session with a subscription that is confirmed. */
-async function subscriber(topic: string, url = broker.stompUrl): Promise<RawStomp> {
+async function subscriber(topic: string, url = broker.rawUrl): Promise<RawStomp> {
   const raw = await RawStomp.connect(url);
   expect((await raw.ask(subscribeFrame(topic))).command).toBe('RECEIPT');
   return raw;
 }
 
 async function publisher(): Promise<(topic: string, body: string, headers?: string) => Promise<void>> {
-  const raw = await RawStomp.connect(broker.stompUrl);
+  const raw = await RawStomp.connect(broker.rawUrl);
   return async (topic, body, headers) => {
     expect((await raw.ask(sendFrame(topic, body, headers))).headers['receipt-id']).toBe(body);
   };
@@ -53,7 +52,7 @@ describe('a message on a topic', () => {
   it('reaches each of 50 sockets, all in the same order', async () => {
     const topic = freshTopic();
     const audience = await gatherAudience(broker.webSocketUrl, topic, 50);
-    const producers = await Promise.all([connect(broker.webSocketUrl), connect(broker.stompUrl)]);
+    const producers = await Promise.all([connect(broker.webSocketUrl), connect(broker.webSocketUrl)]);
     const bodies = producers.map((_, p) => Array.from({ length: 100 }, (__, i) => `${p}-${i}`));
     await Promise.all(producers.map((producer, p) => publish(producer, topic, bodies[p] ?? [])));
     await audience.all(200);
@@ -123,11 +122,12 @@ describe('a message on a topic', () => {
   });
 
   it('goes to nobody where nobody is, and a topic is no queue', async () => {
-    await (await publisher())('/topic/alone', 'a');
-    const { queues } = (await (await fetch(`${broker.url}/v1/queues?limit=1000`)).json()) as { queues: object[] };
-    expect(queues).toEqual([]);
-    expect((await fetch(`${broker.url}/v1/topics/alone/receive`, { method: 'POST' })).status).toBe(404);
-    expect((await fetch(`${broker.url}/v1/topics/alone/messages`)).status).toBe(405);
+    const topic = freshTopic();
+    await (await publisher())(topic, 'a');
+    const name = topic.replace('/topic/', '');
+    expect((await fetch(`${broker.url}/v1/queues/${name}`)).status).toBe(404);
+    expect((await fetch(`${broker.url}/v1/topics/${name}/receive`, { method: 'POST' })).status).toBe(404);
+    expect((await fetch(`${broker.url}/v1/topics/${name}/messages`)).status).toBe(405);
   });
 });
 
@@ -147,10 +147,16 @@ describe('a subscriber', () => {
     const topic = freshTopic();
     const client = await connect(broker.webSocketUrl);
     const got: string[] = [];
+    const first = Promise.withResolvers<void>();
     const other = Promise.withResolvers<void>();
-    await subscribe(client, topic, ({ body }) => got.push(body), { ack: 'auto', id: 'x' });
+    const take = ({ body }: { readonly body: string }) => {
+      got.push(body);
+      first.resolve();
+    };
+    await subscribe(client, topic, take, { ack: 'auto', id: 'x' });
     await subscribe(client, topic, ({ body }) => body === 'b' && other.resolve(), { ack: 'auto', id: 'y' });
     await sendWithReceipt(client, topic, 'a');
+    await first.promise;
     await withReceipt(client.client, (receipt) => client.client.unsubscribe('x', { receipt }));
     await sendWithReceipt(client, topic, 'b');
     await other.promise;
@@ -172,12 +178,13 @@ describe('a subscriber', () => {
   it('of a queue and a topic on one connection gets from both', async () => {
     const topic = freshTopic();
     const raw = await subscriber(topic);
-    await raw.ask(subscribeFrame('/queue/beside', 'q'));
+    const queue = `/queue/${freshName()}`;
+    await raw.ask(subscribeFrame(queue, 'q'));
     const send = await publisher();
-    await send('/queue/beside', 'one');
+    await send(queue, 'one');
     await send(topic, 'all');
     const destinations = (await take(raw, 2)).map(({ headers }) => headers.destination);
-    expect(destinations.sort()).toEqual(['/queue/beside', topic]);
+    expect(destinations.sort()).toEqual([queue, topic]);
   });
 
   it('that goes without a word harms nobody else', async () => {
@@ -191,7 +198,7 @@ describe('a subscriber', () => {
 
   it('that acknowledges what is done already is not held to it', async () => {
     const topic = freshTopic();
-    const raw = await RawStomp.connect(broker.stompUrl, '1.1');
+    const raw = await RawStomp.connect(broker.rawUrl, '1.1');
     await raw.ask(subscribeFrame(topic));
     await (await publisher())(topic, 'a');
     const [message] = await take(raw, 1);

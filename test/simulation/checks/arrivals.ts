@@ -16,6 +16,8 @@ export class Arrivals {
   readonly #waiting = new Set<string>();
   readonly #traits = new Map<string, Traits>();
   readonly #forwards = new Set<string>();
+  /** Batches with a message that expires, or did. */
+  readonly #expiring = new Set<string>();
 
   add({ entries, ring, blobs }: Append): void {
     this.#appends++;
@@ -32,7 +34,9 @@ export class Arrivals {
     }
     for (const { key, bytes } of blobs) {
       decodeBatch(key, bytes).forEach(({ headers }, index) => {
-        this.#traits.set(`${key}-${index}`, { isTransient: !isPersistent(headers), expires: expiryOf(headers) });
+        const expires = expiryOf(headers);
+        this.#traits.set(`${key}-${index}`, { isTransient: !isPersistent(headers), expires });
+        if (expires > 0) this.#expiring.add(key);
       });
     }
   }
@@ -103,6 +107,10 @@ export class Arrivals {
 
   expiryOf(origin: string): number {
     return this.#traits.get(origin)?.expires ?? 0;
+  }
+
+  mayExpire(key: string): boolean {
+    return this.#expiring.has(key);
   }
 
   /** @param source the queue that it came from, after its incarnation */

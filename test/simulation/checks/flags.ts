@@ -14,7 +14,8 @@ export type Flagging = {
   /** Connections to which a post failed since the commit before. */
   readonly doubted: ReadonlySet<string>;
   readonly prefetchMax: number;
-  readonly mayExpire: (standing: Standing) => boolean;
+  /** Whether a message of this batch expires, or did: nobody may have looked which. */
+  readonly mayExpire: (key: string) => boolean;
   /** Flagged before, a repeat, in flight once, or posted: flagged with reason. */
   readonly isKnown: (sequence: number, standing: Standing) => boolean;
 };
@@ -46,7 +47,5 @@ function roomMade({ absorbed, prefetchMax, standings, mayExpire }: Flagging): nu
     else if (entry.kind.endsWith('-up-to')) room += prefetchMax;
     else if (entry.kind === 'send') room += total(entry.runs.filter((run) => run.expires > 0));
   }
-  const all = [...standings.values()];
-  const expiring = new Set(all.filter(mayExpire).map(({ key }) => key));
-  return room + all.filter(({ key }) => expiring.has(key)).length;
+  return room + [...standings.values()].filter(({ key }) => mayExpire(key)).length;
 }

@@ -130,7 +130,7 @@ export class ShardCheck {
       isTakeover,
       doubted: this.doubted,
       prefetchMax: this.#witness.limits.prefetchMax,
-      mayExpire: ({ key, index }) => this.#arrivals.expiryOf(`${key}-${index}`) > 0,
+      mayExpire: (key) => this.#arrivals.mayExpire(key),
       isKnown: (sequence, { key, index }) => {
         const isOld = this.#standings.get(sequence)?.redelivered || repeats.has(sequence) || this.#flown.has(sequence);
         return isOld || this.posted.has(`${key}-${index}`);

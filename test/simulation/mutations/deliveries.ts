@@ -2,12 +2,7 @@ import { type Mutation, mutation } from './mutation.ts';
 
 /** Deliveries, and how they end. */
 export const ofDeliveries: readonly Mutation[] = [
-  mutation(
-    'what is not persistent is pushed before the commit',
-    'shard/deal.ts',
-    ' || share.some((planned) => planned.transient)',
-    '',
-  ),
+  mutation('what is not persistent is pushed before the commit', 'shard/deal.ts', ' || isTransient;', ';'),
   mutation(
     'cumulative subscriptions are pushed to before the commit',
     'shard/deal.ts',
@@ -78,7 +73,7 @@ export const ofDeliveries: readonly Mutation[] = [
   mutation(
     'a consumer joins although its connection is gone',
     'handlers/exchange.ts',
-    "await unsubscribe(this.#broker, queue, [consumer], 'lost');",
+    "await unsubscribe(this.#broker, destination, [consumer], 'lost');",
     '',
   ),
   mutation(
@@ -86,5 +81,11 @@ export const ofDeliveries: readonly Mutation[] = [
     'broker/push.ts',
     'if (timeoutMs <= 0 || messages.some(({ message }) => isExpired(message, now)))',
     'if (timeoutMs <= 0)',
+  ),
+  mutation(
+    'a takeover pushes before it commits',
+    'shard/deal.ts',
+    'const commitFirst = takeover || isPull',
+    'const commitFirst = isPull',
   ),
 ];

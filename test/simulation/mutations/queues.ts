@@ -23,8 +23,8 @@ export const ofQueues: readonly Mutation[] = [
   mutation(
     'a deletion does not look at the rings',
     'store/memory/memory-store.ts',
-    'if (!isIdle(head, rings)) return false;',
-    'void rings;',
+    'if (!isIdle(head, rings)) return false;\n    this.#heads.delete(shard);',
+    'void rings;\n    this.#heads.delete(shard);',
   ),
   mutation(
     'a refused deletion has purged the queue',

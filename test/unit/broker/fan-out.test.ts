@@ -128,6 +128,19 @@ describe('the audience of a topic', () => {
     );
   });
 
+  it('gets nothing that expires while others are being posted to', async () => {
+    const { posts, clock, bench } = given({ limits: { ...cloudLimits, postsAtOnce: 1 } });
+    await gather(bench, 2);
+    posts.onPost = () => clock.sleep(100);
+    const short = { ...textMessage('short'), headers: { expires: String(clock.now() + 100) } };
+    await send(bench.broker, topic, [textMessage('a'), short, textMessage('b')]);
+    await bench.afterwards.settled();
+    expect([...posts.got.values()]).toEqual([
+      ['a', 'short', 'b'],
+      ['a', 'b'],
+    ]);
+  });
+
   it('loses a member that is gone', async () => {
     const { posts, bench, publish } = given();
     await gather(bench, 3);
