@@ -37,8 +37,20 @@ const ofMastership: readonly Mutation[] = [
   mutation(
     'a handover calls nobody',
     'broker/lead.ts',
-    "if (outcome.kind === 'committed') await broker.dispatch(head.shard, successor);",
+    "if (outcome.kind === 'committed') await dispatch(head.shard, successor);",
     'void outcome;',
+  ),
+  mutation(
+    'a sleeper that wakes goes back to sleep',
+    'broker/sweep.ts',
+    'if (head && viewHead(broker, head).hasWork) await wake(broker, shard);',
+    'void head;',
+  ),
+  mutation(
+    'what a consumer waits for is left to the sweep',
+    'shard/wake-up.ts',
+    'return isAwaited ? earliest([...deadlines(draft), retryTime(draft, context)]) : undefined;',
+    'return isAwaited ? undefined : undefined;',
   ),
   mutation(
     'two dispatches share a nonce',
