@@ -1,10 +1,9 @@
-import type { TestProject } from 'vitest/node';
 import { accountEnvironment, bootstrap, connectionsEndpoint, deploy, print } from './deploy.ts';
 import { startEmulator } from './emulator.ts';
 import { openFront } from './front.ts';
 
 /** Deploys the broker once for all cloud tests, and takes it all down in the end. */
-export default async function setup(_: TestProject): Promise<(() => Promise<void>) | undefined> {
+export default async function setup(): Promise<(() => Promise<void>) | undefined> {
   const emulator = await startEmulator();
   if (!emulator) return undefined;
   const { endpoint } = emulator;

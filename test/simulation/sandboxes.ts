@@ -5,6 +5,8 @@ import type { Runtime } from './site.ts';
 import type { World } from './world.ts';
 
 const COLD_START = 0.05;
+/** How long sandboxes of old code stay after a deployment began: no message's retention is counted in minutes. */
+const OLD_CODE_MS = 10 * 60_000;
 
 /** The cloud: an invocation takes any idle sandbox, or a new one; two versions of the code run side by side. */
 export class Sandboxes implements Runtime {
@@ -27,7 +29,8 @@ export class Sandboxes implements Runtime {
   }
 
   giveBack(host: Host): void {
-    if (!host.isDead && !(this.#isDeployed && host.options.isOldCode)) this.#idle.push(host);
+    const isOver = this.#isDeployed || host.now - host.startedAt > OLD_CODE_MS;
+    if (!host.isDead && !(isOver && host.options.isOldCode)) this.#idle.push(host);
   }
 
   deploy(): void {
