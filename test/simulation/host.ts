@@ -20,8 +20,6 @@ export class Host {
   readonly name: string;
   readonly options: HostOptions;
   readonly bench: Bench;
-  /** By its own clock. */
-  readonly startedAt: number;
   readonly #world: World;
   #isDead = false;
   /** Another process has become the master: this one may write nothing any more. */
@@ -33,7 +31,6 @@ export class Host {
     this.#world = world;
     this.name = name;
     this.options = options;
-    this.startedAt = this.now;
     this.bench = setUp({
       ...options,
       limits,

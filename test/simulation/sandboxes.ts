@@ -5,7 +5,7 @@ import type { Runtime } from './site.ts';
 import type { World } from './world.ts';
 
 const COLD_START = 0.05;
-/** How long sandboxes of old code stay after a deployment began: no message's retention is counted in minutes. */
+/** For how long a deployment has old code beside the new: no message's retention is as short. */
 const OLD_CODE_MS = 10 * 60_000;
 
 /** The cloud: an invocation takes any idle sandbox, or a new one; two versions of the code run side by side. */
@@ -14,11 +14,13 @@ export class Sandboxes implements Runtime {
   readonly #world: World;
   readonly #dispatch: (event: DispatchEvent) => void;
   readonly #idle: Host[] = [];
+  readonly #begunAt: number;
   #count = 0;
   #isDeployed = false;
 
   constructor(world: World, dispatch: (event: DispatchEvent) => void) {
     this.#world = world;
+    this.#begunAt = world.schedule.now;
     this.#dispatch = dispatch;
   }
 
@@ -29,8 +31,7 @@ export class Sandboxes implements Runtime {
   }
 
   giveBack(host: Host): void {
-    const isOver = this.#isDeployed || host.now - host.startedAt > OLD_CODE_MS;
-    if (!host.isDead && !(isOver && host.options.isOldCode)) this.#idle.push(host);
+    if (!host.isDead && !(this.#isOver() && host.options.isOldCode)) this.#idle.push(host);
   }
 
   deploy(): void {
@@ -44,7 +45,7 @@ export class Sandboxes implements Runtime {
       epoch: this.epoch,
       endsWithReply: true,
       skewMs: this.#skew(),
-      isOldCode: this.#world.faults.strike('older code'),
+      isOldCode: !this.#isOver() && this.#world.faults.strike('older code'),
       dispatch: async (shard, nonce, hops) => this.#dispatch({ shard, nonce, hops }),
       alarm: (shard, _, at) => {
         if (at !== undefined && waiters.shouldWait(shard, at, host.now)) this.#dispatch({ shard, at });
@@ -53,6 +54,10 @@ export class Sandboxes implements Runtime {
       onFrozen: () => {},
     });
     return host;
+  }
+
+  #isOver(): boolean {
+    return this.#isDeployed || this.#world.schedule.now - this.#begunAt > OLD_CODE_MS;
   }
 
   /** Clocks differ by less than what the lease allows for. */
