@@ -3,14 +3,15 @@ const arrows = {
   model: [],
   shard: ['model'],
   store: ['model'],
-  broker: ['shard', 'store', 'model'],
+  access: ['shard/packing', 'store/port', 'model'],
+  broker: ['access', 'shard', 'store', 'model'],
   stomp: ['broker', 'model'],
-  rest: ['broker', 'model'],
+  rest: ['access', 'broker', 'model'],
   gateway: ['model'],
-  handlers: ['broker', 'stomp', 'rest', 'gateway', 'store/port', 'model'],
-  server: ['handlers', 'stomp', 'rest', 'gateway', 'store', 'model'],
+  handlers: ['access', 'broker', 'stomp', 'rest', 'gateway', 'store/port', 'model'],
+  server: ['access', 'handlers', 'stomp', 'rest', 'gateway', 'store', 'model'],
   client: ['stomp', 'model'],
-  cli: ['client', 'rest', 'server', 'model'],
+  cli: ['access', 'client', 'rest', 'server', 'model'],
 };
 
 const inside = Object.entries(arrows).map(([from, to]) => ({
@@ -24,6 +25,13 @@ const inside = Object.entries(arrows).map(([from, to]) => ({
 module.exports = {
   forbidden: [
     ...inside,
+    {
+      name: 'infra-imports',
+      comment: 'What is deployed knows names and limits of the broker, and nothing of how it works.',
+      severity: 'error',
+      from: { path: '^infra/' },
+      to: { path: '^(lib|functions)/', pathNot: '^lib/(model/|store/dynamodb/tables\\.ts$)' },
+    },
     {
       name: 'aws-sdk-at-the-edge',
       comment: 'With an embedded store no part of the AWS SDK is loaded.',

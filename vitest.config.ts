@@ -12,7 +12,8 @@ export default defineConfig({
     maxWorkers: 2,
     reporters: ['default'],
     projects: [
-      { extends: true, test: { name: 'all', include: ['test/**/*.test.ts'] } },
+      // What is deployed has a command of its own: `npm run e2e`.
+      { extends: true, test: { name: 'all', include: ['test/**/*.test.ts'], exclude: ['test/cloud/**'] } },
       ...seeds.map((seed) => ({
         extends: true as const,
         test: {

@@ -1,51 +1,42 @@
-import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { apiGatewayPush } from '../lib/gateway/api-gateway.ts';
 import type { DispatchEvent } from '../lib/handlers/events.ts';
 import { setUp, systemClock, systemRandom } from '../lib/handlers/parts.ts';
-import { BrokerError } from '../lib/model/errors.ts';
-import { cloudLimits } from '../lib/model/limits.ts';
+import { groupDestinations } from '../lib/model/groups.ts';
 import { openDynamoStore } from '../lib/store/dynamodb/dynamodb-store.ts';
+import { accessOn } from './access.ts';
+import { observe } from './observation.ts';
+import { readSettings } from './settings.ts';
+import { Waiters } from './waiters.ts';
 
-/** Sooner than this a waiting invocation covers a wake-up; what is later is the sweep's. */
-const NEAR_MS = 60_000;
+export const settings = readSettings(process.env);
+const { tablePrefix, groups } = settings;
+const waiters = new Waiters();
+const { consumption, onThrottled, ...observation } = observe({
+  service: tablePrefix,
+  groupOf: groupDestinations(groups).groupOf,
+  watched: settings.watchedQueues,
+});
+const store = openDynamoStore({ tablePrefix, groups, consumption });
 
-/** By shard, when the invocation that waits for it wakes up: one is enough, and what comes later it finds. */
-const waiting = new Map<string, number>();
-
-function setting(name: string): string {
-  const value = process.env[name];
-  if (value) return value;
-  throw new BrokerError('UNAVAILABLE', `The function's environment lacks ${name}.`);
-}
-
-const lambda = new LambdaClient({});
-
-async function invokeDispatch(event: DispatchEvent): Promise<void> {
-  const Payload = JSON.stringify(event);
-  await lambda.send(
-    new InvokeCommand({ FunctionName: setting('DISPATCH_FUNCTION'), InvocationType: 'Event', Payload }),
-  );
+/** Most invocations hand nothing over: they start without the client for it. */
+async function invoke(event: DispatchEvent): Promise<void> {
+  const { invokeDispatch } = await import('./dispatching.ts');
+  await invokeDispatch(settings.dispatchFunction, event);
 }
 
 /** The parts that the handlers are made from in AWS, made once for an execution environment. */
 export const bench = setUp({
-  store: openDynamoStore({ tablePrefix: setting('TABLE_PREFIX') }),
-  push: apiGatewayPush({ endpoint: setting('CONNECTIONS_ENDPOINT') }),
+  store,
+  access: accessOn(store),
+  push: apiGatewayPush({ endpoint: settings.connectionsEndpoint }, onThrottled),
   clock: systemClock,
   random: systemRandom(),
-  limits: cloudLimits,
+  limits: settings.limits,
   endsWithReply: true,
-  dispatch: (shard, nonce) => invokeDispatch({ shard, nonce }),
-  alarm: (shard, at) => {
-    const now = Date.now();
-    for (const [other, until] of waiting) if (until <= now) waiting.delete(other);
-    if (at - now >= NEAR_MS || (waiting.get(shard) ?? Number.POSITIVE_INFINITY) <= at) return;
-    waiting.set(shard, at);
-    bench.broker.defer(() => invokeDispatch({ shard, at }));
+  dispatch: (shard, nonce, hops) => invoke({ shard, nonce, hops }),
+  alarm: (shard, _at, awaitedAt) => {
+    if (awaitedAt === undefined || !waiters.shouldWait(shard, awaitedAt, Date.now())) return;
+    bench.broker.defer(() => invoke({ shard, at: awaitedAt }));
   },
-  log: (event, details, error) => {
-    const level = error ? 'ERROR' : 'INFO';
-    const failure = error && { code: error.code, message: error.message, stack: error.stack };
-    process.stdout.write(`${JSON.stringify({ level, event, ...details, ...(failure ? { error: failure } : {}) })}\n`);
-  },
+  ...observation,
 });

@@ -1,6 +1,4 @@
 import { restHandler } from '../lib/handlers/rest.ts';
-import { bench } from './aws.ts';
+import { bench, settings } from './aws.ts';
 
-export const handler = restHandler(bench, {
-  allowedOrigins: (process.env.ALLOWED_ORIGINS ?? '').split(',').filter(Boolean),
-});
+export const handler = restHandler(bench, { allowedOrigins: settings.allowedOrigins });

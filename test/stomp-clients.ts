@@ -5,6 +5,8 @@ import { WebSocket } from 'ws';
 /** A connected @stomp/stompjs client; `closed` resolves when its socket is gone. */
 export type Connected = {
   readonly client: Client;
+  /** What the broker calls the connection. */
+  readonly session: string;
   readonly closed: Promise<void>;
   readonly error: () => IFrame | undefined;
 };
@@ -20,7 +22,8 @@ export function connect(url: string, headers: StompHeaders = {}): Promise<Connec
       reconnectDelay: 0,
       heartbeatIncoming: 0,
       heartbeatOutgoing: 0,
-      onConnect: () => resolve({ client, closed: closed.promise, error: () => error }),
+      onConnect: ({ headers: { session = '' } }) =>
+        resolve({ client, session, closed: closed.promise, error: () => error }),
       onStompError: (frame) => {
         error = frame;
         reject(new Error(`ERROR frame: ${frame.headers.message}: ${frame.body}`));

@@ -4,7 +4,9 @@ import { encodeState } from '../shard/state-codec.ts';
 import type { Settled } from '../shard/turn.ts';
 import type { Commit, CommitOutcome, Head } from '../store/port.ts';
 import { backOff, freshNonce } from './inbox.ts';
+import { measureCommit, measureLostLease } from './measure.ts';
 import type { Broker } from './parts.ts';
+import { stateOfHead } from './shards.ts';
 
 export type Committed = {
   /** The next turn's read. */
@@ -49,9 +51,13 @@ export async function commitTurn(
   const keep = () => ({ ...commit, lease: leaseFrom(renewed, clock.now(), limits) });
   const first = await commitSurely(broker, head, releaseAt === undefined ? keep() : commit);
   const outcome = first.kind === 'rung' ? await commitSurely(broker, head, keep()) : first;
-  if (outcome.kind !== 'committed') return undefined;
+  if (outcome.kind !== 'committed') {
+    measureLostLease(broker, head.shard, nonce);
+    return undefined;
+  }
+  measureCommit(broker, head.shard, stateOfHead(head), settled.state);
   broker.bodies.drop(head.shard, settled.discard);
-  if (settled.wakeAt !== undefined) broker.alarm(head.shard, settled.wakeAt);
+  if (settled.wakeAt !== undefined) broker.alarm(head.shard, settled.wakeAt, settled.awaitedAt);
   const wasRung = first.kind === 'rung' || releaseAt === undefined;
   return { head: outcome.head, nonce: wasRung ? renewed : undefined, wasRung };
 }

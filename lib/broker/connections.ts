@@ -1,8 +1,10 @@
+import { type Principal, readPrincipal, writePrincipal } from '../access/principal.ts';
 import { type Destination, formatDestination, readDestination } from '../model/destination.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { AckMode } from '../model/message.ts';
 import { pack, unpack } from '../shard/packing.ts';
 import type { Broker } from './parts.ts';
+import { forgetSession } from './sessions.ts';
 import { unsubscribe } from './subscribe.ts';
 
 /** A consumer of a connection, under the id that its client gave it. */
@@ -18,6 +20,8 @@ export type Connection = {
   /** The STOMP version that was agreed on; empty until CONNECT. */
   readonly version: string;
   readonly subscriptions: readonly ConnectionSubscription[];
+  /** Who is on the other side; undefined until that is known, and where everybody may do everything. */
+  readonly principal?: Principal | undefined;
 };
 
 const DAY_S = 24 * 60 * 60;
@@ -35,9 +39,10 @@ export async function readConnection({ store }: Broker, connection: string): Pro
 
 function decode(bytes: Uint8Array): Connection {
   return unpack('connection record', bytes, (value) => {
-    const [version, subscriptions] = value as [string, [string, string, string, AckMode][]];
+    const [version, subscriptions, principal] = value as [string, [string, string, string, AckMode][], string?];
     return {
       version,
+      ...(principal === undefined ? {} : { principal: readPrincipal(principal) }),
       subscriptions: subscriptions.map(([id, consumer, destination, ack]) => {
         return { id, consumer, destination: readDestination(destination), ack };
       }),
@@ -45,11 +50,11 @@ function decode(bytes: Uint8Array): Connection {
   });
 }
 
-function encode({ version, subscriptions }: Connection): Uint8Array {
-  return pack([
-    version,
-    subscriptions.map(({ id, consumer, destination, ack }) => [id, consumer, formatDestination(destination), ack]),
-  ]);
+function encode({ version, subscriptions, principal }: Connection): Uint8Array {
+  const packed = subscriptions.map(({ id, consumer, destination, ack }) => {
+    return [id, consumer, formatDestination(destination), ack];
+  });
+  return pack(principal ? [version, packed, writePrincipal(principal)] : [version, packed]);
 }
 
 export async function writeConnection(broker: Broker, connection: string, record: Connection): Promise<void> {
@@ -101,4 +106,5 @@ export async function closeConnection(
     ),
   );
   await broker.store.deleteRecord(keyOf(connection));
+  if (record.principal) await forgetSession(broker, connection, record.principal);
 }

@@ -4,6 +4,7 @@ import { isExpired } from '../shard/expiry.ts';
 import type { Head } from '../store/port.ts';
 import { leaveAudience, type Member } from './audience.ts';
 import { commitTurn } from './commit.ts';
+import { countRedelivered, measureArrived } from './measure.ts';
 import type { Broker } from './parts.ts';
 import { stateOfHead } from './shards.ts';
 
@@ -31,6 +32,8 @@ export async function fanOut(broker: Broker, held: Held, fan: FanOut): Promise<H
   const connections = Map.groupBy(inOrder, (member) => member.connection).values();
   const gone: string[] = [];
   let isLost = false;
+  let arrived = 0;
+  let again = 0;
   const work = async () => {
     for (const members of connections) {
       for (const member of members) {
@@ -40,7 +43,11 @@ export async function fanOut(broker: Broker, held: Held, fan: FanOut): Promise<H
         const { connection, subscription, consumer } = member;
         const mine = deliveriesFor(member, fan, broker.clock.now());
         const timeoutMs = Math.min(broker.limits.postMs, leftMs);
-        if (mine.length > 0 && !(await broker.outlet.feed(connection, subscription, mine, timeoutMs))) {
+        if (mine.length === 0) continue;
+        if (await broker.outlet.feed(connection, subscription, mine, timeoutMs)) {
+          arrived += mine.length;
+          again += countRedelivered(mine);
+        } else {
           gone.push(consumer);
         }
       }
@@ -50,6 +57,7 @@ export async function fanOut(broker: Broker, held: Held, fan: FanOut): Promise<H
   const ended = await Promise.allSettled(Array.from({ length: workers }, work));
   // A post that is begun is waited for, whatever becomes of the others.
   for (const end of ended) if (end.status === 'rejected') throw end.reason;
+  measureArrived(broker, held.head.shard, arrived, again);
   if (gone.length > 0) await leaveAudience(broker, held.head.shard, gone);
   return isLost ? undefined : lease.held;
 }
@@ -99,7 +107,8 @@ class LeaseKeeper {
   async #renew(): Promise<void> {
     if (!this.held) return;
     const { head, nonce } = this.held;
-    const unchanged = { state: stateOfHead(head), pages: [], discard: [], wake: undefined, wakeAt: undefined };
+    const none = { wake: undefined, wakeAt: undefined, awaitedAt: undefined };
+    const unchanged = { state: stateOfHead(head), pages: [], discard: [], ...none };
     const renewed = await commitTurn(this.#broker, head, nonce, unchanged, { absorbed: 0, releaseAt: undefined });
     this.held = renewed?.nonce === undefined ? undefined : { head: renewed.head, nonce: renewed.nonce };
   }

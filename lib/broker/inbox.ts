@@ -138,7 +138,8 @@ export async function stealIfDead(broker: Broker, head: Head, nonce: string): Pr
   const lease = leaseFrom(nonce, clock.now(), limits);
   const outcome = await store.steal(head.shard, { seen: head.lease.nonce, lease });
   if (outcome.kind === 'lost') return undefined;
-  broker.log('lease stolen', { shard: head.shard });
+  broker.log('lease stolen', { shard: head.shard, from: head.lease.nonce, nonce });
+  broker.meter('stolenLeases', 1, head.shard);
   return { head: outcome.head, lease, takeover: true };
 }
 

@@ -1,14 +1,17 @@
 import type { Delivery } from '../model/message.ts';
+import type { PushOutcome } from '../shard/conclude.ts';
+import type { PlannedDelivery } from '../shard/deal.ts';
 import type { Context } from '../shard/draft.ts';
 import { leaseFrom } from '../shard/lease.ts';
 import { settle, type Turn, takeTurn } from '../shard/turn.ts';
-import type { Head } from '../store/port.ts';
+import type { Commit, Head } from '../store/port.ts';
 import { type Member, readAudience } from './audience.ts';
 import { Reading } from './bodies.ts';
 import { commitTurn } from './commit.ts';
 import { forwardDeadLetters } from './dead-letters.ts';
 import { deliveryOf, stampOf } from './deliveries.ts';
 import { freshNonce, type Mastership } from './inbox.ts';
+import { measureDeliveries } from './measure.ts';
 import type { Broker } from './parts.ts';
 import { byOrderOfCommit, isHeldUp, push } from './push.ts';
 import { damageOf } from './quarantine.ts';
@@ -65,6 +68,8 @@ async function takeTurns(broker: Broker, mastership: Mastership, onPull: OnPull)
       releaseAt: mayRelease() && after.length === 0 ? rings : undefined,
     });
     if (!outcome) return;
+    // A fan-out measures its own: it knows to how many it went.
+    if (!members) measureDeliveries(broker, head.shard, [...pushed, ...pulled(turn)]);
     answerPulls(head.shard, turn, onPull);
     lookAfter(broker, head.shard, turn);
     if (after.length > 0 && outcome.nonce !== undefined) {
@@ -75,7 +80,10 @@ async function takeTurns(broker: Broker, mastership: Mastership, onPull: OnPull)
       const releaseAt = mayRelease() ? rings : undefined;
       outcome = await commitTurn(broker, late.head, late.nonce, settledLate, { absorbed: 0, releaseAt });
       if (!outcome) return;
+      if (!members) measureDeliveries(broker, head.shard, late.pushed);
     }
+    broker.meter('turnMs', broker.clock.now() - context.now, head.shard);
+    broker.trace('turn', { shard: head.shard, nonce, absorbed, deliveries: turn.deliveries.length, takeover });
     head = outcome.head;
     if (outcome.nonce === undefined) return;
     nonce = outcome.nonce;
@@ -110,6 +118,11 @@ async function decide(broker: Broker, head: Head, absorbed: number, context: Con
   return turn;
 }
 
+/** What pulls are answered with, as pushes that arrived. */
+function pulled(turn: Turn): (readonly [PlannedDelivery, PushOutcome])[] {
+  return turn.deliveries.filter(({ consumer }) => consumer.connection === '').map((delivery) => [delivery, 'sent']);
+}
+
 function answerPulls(shard: string, turn: Turn, onPull: OnPull): void {
   for (const { consumer, messages } of turn.deliveries) {
     if (consumer.connection !== '') continue;
@@ -128,16 +141,26 @@ function lookAfter(broker: Broker, shard: string, turn: Turn): void {
 
 /** Names the successor's nonce in the lease, so that nobody else comes between. */
 async function handOver(broker: Broker, head: Head, nonce: string): Promise<void> {
+  const { dispatch } = broker;
+  if (!dispatch) return await letGo(broker, head, nonce);
   const successor = freshNonce(broker);
-  const outcome = await broker.store.commit(head.shard, {
-    nonce,
-    state: head.state ?? new Uint8Array(),
-    absorbed: 0,
-    lease: leaseFrom(successor, broker.clock.now(), broker.limits),
-    rings: head.rings,
-    blobs: [],
-    wake: undefined,
-    discard: [],
-  });
-  if (outcome.kind === 'committed') await broker.dispatch(head.shard, successor);
+  const lease = leaseFrom(successor, broker.clock.now(), broker.limits);
+  const outcome = await broker.store.commit(head.shard, unchanged(head, nonce, lease));
+  if (outcome.kind === 'committed') await dispatch(head.shard, successor);
+}
+
+/** Gives the lease up with work left. Whoever rings next is the master; if nobody does, the ring is still in the index. */
+async function letGo(broker: Broker, head: Head, nonce: string): Promise<void> {
+  broker.log('shard let go', { shard: head.shard });
+  let seen = head;
+  for (;;) {
+    const outcome = await broker.store.commit(head.shard, unchanged(seen, nonce, undefined));
+    if (outcome.kind !== 'rung') return;
+    seen = outcome.head;
+  }
+}
+
+/** A commit that changes nothing but the lease. */
+function unchanged({ state = new Uint8Array(), rings }: Head, nonce: string, lease: Commit['lease']): Commit {
+  return { nonce, state, absorbed: 0, lease, rings, blobs: [], wake: undefined, discard: [] };
 }

@@ -1,6 +1,7 @@
 import type { BrokerError } from '../model/errors.ts';
 import type { Limits } from '../model/limits.ts';
 import type { Delivery } from '../model/message.ts';
+import type { Metric } from '../model/metrics.ts';
 import type { PushOutcome } from '../shard/conclude.ts';
 import type { Store } from '../store/port.ts';
 import type { BodyCache } from './body-cache.ts';
@@ -48,6 +49,12 @@ export type Outlet = {
 /** What concerns the people who run the broker; it holds no bodies and no credentials. */
 export type Log = (event: string, details: Readonly<Record<string, unknown>>, error?: BrokerError) => void;
 
+/**
+ * Takes counts, and readings of gauges, in the metric's unit. `shard` is whose they are, if they are one's. Called for
+ * a turn or a request, never for a message.
+ */
+export type Meter = (metric: Metric, value: number, shard?: string) => void;
+
 /** Everything that the broker's verbs are made from. */
 export type Broker = {
   readonly store: Store;
@@ -63,9 +70,17 @@ export type Broker = {
   readonly defer: (work: () => Promise<void>) => void;
   /** How many turns one request takes before it hands the shard over. */
   readonly turnsPerRequest: number;
-  /** Hands a shard over to another invocation, which holds its lease as `nonce`. */
-  readonly dispatch: (shard: string, nonce: string) => Promise<void>;
-  /** Asks for a turn at this time, in milliseconds since the epoch. */
-  readonly alarm: (shard: string, at: number) => void;
+  /** Hands a shard over to another invocation, which holds its lease as `nonce`. Undefined: there is to be none. */
+  readonly dispatch: ((shard: string, nonce: string) => Promise<void>) | undefined;
+  /**
+   * Asks for a turn, in milliseconds since the epoch: `at` for all that is due then, `awaitedAt` for what a connected
+   * consumer waits for. Where a timer costs, the former is left to the sweep.
+   */
+  readonly alarm: (shard: string, at: number, awaitedAt: number | undefined) => void;
   readonly log: Log;
+  /** What is of use only to somebody who looks for a fault: each turn. As discreet as the log. */
+  readonly trace: Log;
+  readonly meter: Meter;
+  /** Queues whose depth and age the sweep measures each minute, whatever happens to them. */
+  readonly watched: readonly string[];
 };

@@ -1,7 +1,7 @@
 import { BrokerError } from '../model/errors.ts';
 import type { Counts } from '../shard/state.ts';
-import { oldestBorn } from '../shard/wake-up.ts';
-import type { Head } from '../store/port.ts';
+import { oldestSince } from '../shard/wake-up.ts';
+import type { DirectoryRecord, Head } from '../store/port.ts';
 import { appendIfThere, backOff, becomeMaster } from './inbox.ts';
 import { lead, leadLater } from './lead.ts';
 import type { Broker } from './parts.ts';
@@ -51,11 +51,19 @@ export async function describeQueue(broker: Broker, name: string): Promise<Queue
   return infoOf(broker, name, head);
 }
 
-/** Queues in the order of their names, after the name `after`; at most `limit`. */
-export async function listQueues(broker: Broker, after: string, limit: number): Promise<QueueInfo[]> {
-  const records = await broker.store.listRecords(family, after, limit);
+/**
+ * Queues in the order of their names, after the name `after`; at most `limit`.
+ * @param isShown leaves others out. Default: all are shown
+ */
+export async function listQueues(
+  broker: Broker,
+  after: string,
+  limit: number,
+  isShown: (name: string) => boolean = () => true,
+): Promise<QueueInfo[]> {
+  const names = await namesOf(broker, after, limit, isShown);
   return await Promise.all(
-    records.map(async ({ name }) => {
+    names.map(async (name) => {
       try {
         return infoOf(broker, name, await broker.store.readHead(shardOf(name)));
       } catch (error) {
@@ -67,6 +75,22 @@ export async function listQueues(broker: Broker, after: string, limit: number): 
   );
 }
 
+async function namesOf(
+  { store }: Broker,
+  after: string,
+  limit: number,
+  isShown: (name: string) => boolean,
+): Promise<string[]> {
+  const names: string[] = [];
+  for (let from: string | undefined = after; from !== undefined; ) {
+    const page: readonly DirectoryRecord[] = await store.listRecords(family, from, limit);
+    names.push(...page.map(({ name }) => name).filter(isShown));
+    if (names.length >= limit) return names.slice(0, limit);
+    from = page.length === limit ? page.at(-1)?.name : undefined;
+  }
+  return names;
+}
+
 function nothingIn(name: string): QueueInfo {
   const counts = { sent: 0, acknowledged: 0, deadLettered: 0, expired: 0, purged: 0, dropped: 0 };
   return { name, depth: 0, inFlight: 0, consumers: 0, oldestAgeSeconds: 0, counts };
@@ -75,8 +99,8 @@ function nothingIn(name: string): QueueInfo {
 function infoOf(broker: Broker, name: string, head: Head | undefined): QueueInfo {
   if (!head) return nothingIn(name);
   const { ready, inFlight, consumers, draft } = viewHead(broker, head);
-  const born = ready + inFlight > 0 ? oldestBorn(draft) : undefined;
-  const oldestAgeSeconds = born === undefined ? 0 : Math.max(0, Math.floor(broker.clock.now() / 1000) - born);
+  const since = ready + inFlight > 0 ? oldestSince(draft) : undefined;
+  const oldestAgeSeconds = since === undefined ? 0 : Math.max(0, Math.floor(broker.clock.now() / 1000) - since);
   return { name, depth: ready, inFlight, consumers, oldestAgeSeconds, counts: draft.counts };
 }
 

@@ -49,6 +49,15 @@ export async function settleMessage(
   await settleIn(broker, shardOf(queue), [{ ...request, key, index: Number(index) }], true);
 }
 
+/** The destination whose delivery a token names; undefined for what names none. */
+export function destinationOfToken(text: string): string | undefined {
+  try {
+    return decodeToken(text).shard;
+  } catch {
+    return undefined;
+  }
+}
+
 async function settleTokens(
   broker: Broker,
   texts: readonly string[],

@@ -5,17 +5,26 @@ import type { Due, Head } from '../store/port.ts';
 import { becomeMaster, freshNonce, stealIfDead } from './inbox.ts';
 import { lead } from './lead.ts';
 import type { Broker } from './parts.ts';
-import { isRecorded, recordQueue } from './queues.ts';
-import { isTopic, queueOf, viewHead } from './shards.ts';
+import { describeQueue, isRecorded, recordQueue } from './queues.ts';
+import { isTopic, queueOf, shardOf, viewHead } from './shards.ts';
 
-/** How much of what is due one sweep looks at, and at how many shards at once: one that is slow holds up few others. */
+/** How much of what is due a sweep asks for first; each time that there is more, twice as much. */
 const SWEEP_DUES = 1000;
+/** How many shards are looked at side by side: one that is slow holds up few others. */
 const SHARDS_AT_ONCE = 16;
+/** The next sweep begins a minute after this one. */
+const SWEEP_MS = 45_000;
 
 /** A turn for a shard whose time has come. A timer only wakes: the turn decides. */
 export async function wake(broker: Broker, shard: string): Promise<void> {
   const mastership = await becomeMaster(broker, shard);
   if (mastership) await lead(broker, mastership);
+}
+
+/** A turn for a shard if there is work to see. Of several who wait for the same time, the first does it all. */
+export async function look(broker: Broker, shard: string): Promise<void> {
+  const head = await broker.store.readHead(shard);
+  if (head && viewHead(broker, head).hasWork) await wake(broker, shard);
 }
 
 /**
@@ -28,19 +37,63 @@ export async function succeed(broker: Broker, shard: string, nonce: string): Pro
   if (renewal.kind === 'stolen') await lead(broker, { head: renewal.head, lease, takeover: false });
 }
 
+/** What one sweep found: how many shards it looked at, and how many it had no time for. */
+export type Swept = { readonly shards: number; readonly left: number };
+
 /**
  * Looks at every shard that was rung or wants a turn: what a crash left undone is done, what is idle is crossed off.
- * @returns how many shards were looked at
+ * The oldest come first. Where more is due than one look at the index shows, it looks again, for as long as there is
+ * time; what is left then is the next sweep's.
  */
-export async function sweep(broker: Broker): Promise<number> {
-  const dues = await broker.store.due(minuteOf(broker.clock.now()), SWEEP_DUES);
-  const byShard = [...Map.groupBy(dues, ({ shard }) => shard)];
+export async function sweep(broker: Broker): Promise<Swept> {
+  const { clock, meter } = broker;
+  const giveUpAt = clock.now() + SWEEP_MS;
+  const minute = minuteOf(clock.now());
+  meter('sweepRan', 1);
+  await measureWatched(broker);
+  const seen = new Set<string>();
+  let shards = 0;
+  let left = 0;
+  for (let limit = SWEEP_DUES, isAll = false; !isAll && left === 0; limit *= 2) {
+    const dues = await broker.store.due(minute, limit);
+    isAll = dues.length < limit;
+    // What could not be crossed off is listed again, before the rest: the next look has to reach beyond it.
+    const fresh = dues.filter((due) => !seen.has(nameOf(due)));
+    const byShard = Map.groupBy(fresh, ({ shard }) => shard);
+    left = await lookAtAll(broker, [...byShard], giveUpAt);
+    shards += byShard.size - left;
+    for (const due of fresh) seen.add(nameOf(due));
+  }
+  if (shards > 0) meter('sweepShards', shards);
+  if (left > 0) {
+    broker.log('sweep unfinished', { shards, left });
+    meter('sweepLeft', left);
+  }
+  return { shards, left };
+}
+
+function nameOf({ kind, minute, shard }: Due): string {
+  return `${kind} ${minute} ${shard}`;
+}
+
+/** @returns how many there was no time for */
+async function lookAtAll(
+  broker: Broker,
+  byShard: readonly (readonly [shard: string, dues: readonly Due[]])[],
+  giveUpAt: number,
+): Promise<number> {
   const left = byShard.values();
+  let done = 0;
   const lane = async () => {
-    for (const [shard, mine] of left) await lookAtSafely(broker, shard, mine);
+    while (broker.clock.now() < giveUpAt) {
+      const next = left.next();
+      if (next.done) return;
+      done++;
+      await lookAtSafely(broker, ...next.value);
+    }
   };
   await Promise.all(Array.from({ length: SHARDS_AT_ONCE }, lane));
-  return byShard.length;
+  return byShard.length - done;
 }
 
 async function lookAtSafely(broker: Broker, shard: string, dues: readonly Due[]): Promise<void> {
@@ -48,6 +101,20 @@ async function lookAtSafely(broker: Broker, shard: string, dues: readonly Due[])
     await lookAt(broker, shard, dues);
   } catch (error) {
     broker.log('sweep failed', { shard }, asBrokerError(error));
+  }
+}
+
+async function measureWatched(broker: Broker): Promise<void> {
+  for (const name of broker.watched) {
+    try {
+      const { depth, oldestAgeSeconds } = await describeQueue(broker, name);
+      broker.meter('depth', depth, shardOf(name));
+      broker.meter('ageOfOldestMs', oldestAgeSeconds * 1000, shardOf(name));
+    } catch (error) {
+      const failure = asBrokerError(error);
+      // A queue that nobody used yet is not there.
+      if (failure.code !== 'NOT_FOUND') broker.log('watch failed', { shard: shardOf(name) }, failure);
+    }
   }
 }
 

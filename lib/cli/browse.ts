@@ -21,8 +21,9 @@ export function addBrowse(program: Command): void {
   withBrokerOptions(command).action(browse);
 }
 
-async function browse(queue: string, { url, json, limit }: BrowseOptions): Promise<void> {
-  const client = new RestClient(url);
+async function browse(queue: string, options: BrowseOptions): Promise<void> {
+  const { json, limit } = options;
+  const client = new RestClient(options);
   let shown = 0;
   for (let after: number | undefined = 0; after !== undefined && shown < limit; ) {
     const wanted = Math.min(limit - shown, PAGE_MESSAGES);

@@ -4,10 +4,11 @@ import { Command, CommanderError, Option } from 'commander';
 import { version } from '../model/version.ts';
 import { addBrowse } from './browse.ts';
 import { CommandFailure, exitCodes, exitCodesHelp } from './exit.ts';
-import { type ServeOptions, wholeNumber } from './options.ts';
+import { destinationGroups, type ServeOptions, wholeNumber } from './options.ts';
 import { addQueues } from './queues.ts';
 import { addReceive } from './receive.ts';
 import { addSend } from './send.ts';
+import { addUsers } from './users.ts';
 
 const PORT_MAX = 65_535;
 const SEED_MAX = 2 ** 31;
@@ -30,7 +31,14 @@ function addServe(program: Command): void {
     .option('--endpoint <url>', 'another address of DynamoDB')
     .option('--strict', 'enforce what API Gateway and Lambda enforce: WebSocket alone, its sizes, no order', false)
     .option('--strict-seed <n>', 'decides what --strict shuffles, throttles and loses', wholeNumber(0, SEED_MAX), 1)
+    .option('--destination-groups <json>', 'destinations with a DynamoDB table of their own', destinationGroups)
     .option('--allow-origin <origin...>', 'origins of pages that may connect, besides those on loopback', [])
+    .option('--users', 'closed to all but users, and those with a token if an issuer is named', false)
+    .option('--admin-password-file <file>', 'the same, with a user "admin" of this password, who may do everything')
+    .option('--jwt-issuer <url>', 'the same, and JSON Web Tokens of this issuer are taken')
+    .option('--jwt-audience <name>', 'the audience that a token must name')
+    .option('--jwt-jwks <url>', "the issuer's keys, if not where its discovery says")
+    .option('--jwt-claim <name>', 'the claim that holds the rules', 'cirrusmq')
     .action(async (options: ServeOptions) => {
       // Half of a start is compiling, which the next start finds done.
       enableCompileCache();
@@ -55,6 +63,7 @@ addSend(program);
 addReceive(program);
 addBrowse(program);
 addQueues(program);
+addUsers(program);
 
 // Whoever writes learns of a closed output from the write itself.
 process.stdout.on('error', () => {});

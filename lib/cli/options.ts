@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseDestination } from '../model/destination.ts';
 import { BrokerError } from '../model/errors.ts';
+import { type DestinationGroup, groupDestinations, readGroups } from '../model/groups.ts';
 import { localLimits } from '../model/limits.ts';
 
 /** What `cirrusmq serve` was asked for. */
@@ -24,8 +25,19 @@ export type ServeOptions = {
   readonly strict: boolean;
   /** Decides what is shuffled, throttled and lost then. */
   readonly strictSeed: number;
+  /** A JSON list of `{name, destinations}`, each of which has a DynamoDB table of its own. */
+  readonly destinationGroups?: readonly DestinationGroup[];
   /** Origins of pages that may connect, besides those on loopback. */
   readonly allowOrigin: readonly string[];
+  /** True to let only users in. */
+  readonly users: boolean;
+  /** Whose tokens are taken, for whom they are to be, where their keys are and which claim holds the rules. */
+  readonly jwtIssuer?: string;
+  readonly jwtAudience?: string;
+  readonly jwtJwks?: string;
+  readonly jwtClaim?: string;
+  /** A file with the password of the user `admin`, who may do everything. */
+  readonly adminPasswordFile?: string;
 };
 
 /** What every command that asks a broker has. */
@@ -34,6 +46,12 @@ export type BrokerOptions = {
   readonly url: string;
   /** True to print JSON lines. */
   readonly json: boolean;
+} & CredentialOptions;
+
+/** By which credentials to ask a broker; those of the environment where there are none. */
+export type CredentialOptions = {
+  readonly user?: string;
+  readonly passwordFile?: string;
 };
 
 const URL_DEFAULT = 'http://127.0.0.1:61614';
@@ -41,7 +59,14 @@ const URL_DEFAULT = 'http://127.0.0.1:61614';
 /** Gives a command the options of `BrokerOptions`. */
 export function withBrokerOptions(command: Command): Command {
   const url = new Option('--url <url>', "the broker's address").env('CIRRUSMQ_URL').default(URL_DEFAULT);
-  return command.addOption(url.argParser(addressOf)).option('--json', 'print JSON lines', false);
+  return command
+    .addOption(url.argParser(addressOf))
+    .addOption(new Option('--user <name>', 'who asks').env('CIRRUSMQ_USER'))
+    .option(
+      '--password-file <file>',
+      "a file with the user's password, or - for standard input; else CIRRUSMQ_PASSWORD",
+    )
+    .option('--json', 'print JSON lines', false);
 }
 
 function addressOf(text: string): string {
@@ -76,4 +101,16 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
 export function seconds(text: string): number {
   if (/^\d{1,9}(\.\d+)?$/.test(text)) return Number(text);
   throw new InvalidArgumentError('It is a number of seconds.');
+}
+
+/** Reads destination groups: a JSON list of `{name, destinations}`. */
+export function destinationGroups(text: string): readonly DestinationGroup[] {
+  try {
+    const groups = readGroups(text);
+    groupDestinations(groups);
+    return groups;
+  } catch (error) {
+    if (error instanceof BrokerError) throw new InvalidArgumentError(error.message);
+    throw error;
+  }
 }

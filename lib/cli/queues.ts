@@ -21,8 +21,8 @@ function withName(command: Command): Command {
   return withBrokerOptions(command.argument('<name>', 'e.g. orders', queueName));
 }
 
-async function list({ url, json }: BrokerOptions): Promise<void> {
-  const client = new RestClient(url);
+async function list(options: BrokerOptions): Promise<void> {
+  const client = new RestClient(options);
   const queues: Queue[] = [];
   for (let after: string | undefined = ''; after !== undefined; ) {
     const path = `/v1/queues?limit=${PAGE_QUEUES}&after=${encodeURIComponent(after)}`;
@@ -30,7 +30,7 @@ async function list({ url, json }: BrokerOptions): Promise<void> {
     queues.push(...page.queues);
     after = page.next;
   }
-  if (json) return await printJsonLines(queues);
+  if (options.json) return await printJsonLines(queues);
   await printTable(
     ['NAME', 'DEPTH', 'IN FLIGHT', 'CONSUMERS', 'OLDEST'],
     queues.map(({ name, depth, inFlight, consumers, oldestAgeSeconds }) => [
@@ -57,17 +57,17 @@ function ageOf(seconds: number): string {
   return shown.map(([count, unit]) => `${count}${unit}`).join(' ');
 }
 
-async function create(name: string, { url, json }: BrokerOptions): Promise<void> {
-  const info = await new RestClient(url).call<Queue>('PUT', pathOf(name));
-  if (json) await printJsonLines([info]);
+async function create(name: string, options: BrokerOptions): Promise<void> {
+  const info = await new RestClient(options).call<Queue>('PUT', pathOf(name));
+  if (options.json) await printJsonLines([info]);
 }
 
-async function remove(name: string, { url }: BrokerOptions): Promise<void> {
-  await new RestClient(url).call('DELETE', pathOf(name));
+async function remove(name: string, options: BrokerOptions): Promise<void> {
+  await new RestClient(options).call('DELETE', pathOf(name));
 }
 
-async function purge(name: string, { url, json }: BrokerOptions): Promise<void> {
-  const reply = await new RestClient(url).call<{ readonly purged: number }>('DELETE', `${pathOf(name)}/messages`);
-  if (json) await printJsonLines([reply]);
+async function purge(name: string, options: BrokerOptions): Promise<void> {
+  const reply = await new RestClient(options).call<{ readonly purged: number }>('DELETE', `${pathOf(name)}/messages`);
+  if (options.json) await printJsonLines([reply]);
   else await print(`${reply.purged} messages were dropped.\n`);
 }

@@ -41,7 +41,7 @@ export function addReceive(program: Command): void {
 }
 
 async function receive(queue: string, options: ReceiveOptions): Promise<void> {
-  const client = new RestClient(options.url);
+  const client = new RestClient(options);
   const giveUpAt = performance.now() + options.wait * 1000;
   let received = 0;
   while (received < options.max) {

@@ -1,5 +1,7 @@
 import type { Failure } from '../rest/failures.ts';
 import { CommandFailure, exitCodes } from './exit.ts';
+import type { BrokerOptions } from './options.ts';
+import { readSecret } from './secret.ts';
 
 /** How long a broker may take, besides what it is asked to wait. */
 const ANSWER_MS = 60_000;
@@ -7,10 +9,11 @@ const ANSWER_MS = 60_000;
 /** Asks a broker over REST. */
 export class RestClient {
   readonly #url: string;
+  readonly #authorization: Readonly<Record<string, string>>;
 
-  /** @param url the broker's address, without a slash at its end */
-  constructor(url: string) {
+  constructor({ url, user, passwordFile }: Omit<BrokerOptions, 'json'>) {
     this.#url = url;
+    this.#authorization = authorizationOf(user, passwordFile);
   }
 
   /**
@@ -36,7 +39,7 @@ export class RestClient {
     json: unknown,
     waitMs: number,
   ): Promise<{ readonly status: number; readonly text: string }> {
-    const headers = { 'content-type': 'application/json' };
+    const headers = { 'content-type': 'application/json', ...this.#authorization };
     const signal = AbortSignal.timeout(Math.ceil(waitMs) + ANSWER_MS);
     const body = json === undefined ? {} : { body: JSON.stringify(json) };
     try {
@@ -46,6 +49,17 @@ export class RestClient {
       throw new CommandFailure(`${this.#url} cannot be reached: ${reasonOf(error)}.`, exitCodes.unreachable, error);
     }
   }
+}
+
+/** A password goes with a user, a token goes alone. */
+function authorizationOf(user: string | undefined, passwordFile: string | undefined): Record<string, string> {
+  const { CIRRUSMQ_PASSWORD, CIRRUSMQ_TOKEN } = process.env;
+  if (user === undefined) return CIRRUSMQ_TOKEN ? { authorization: `Bearer ${CIRRUSMQ_TOKEN}` } : {};
+  const password = passwordFile === undefined ? CIRRUSMQ_PASSWORD : readSecret(passwordFile);
+  if (password === undefined) {
+    throw new CommandFailure(`The password of ${user} is missing: give --password-file, or CIRRUSMQ_PASSWORD.`);
+  }
+  return { authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}` };
 }
 
 function parse(text: string): { readonly error?: Failure; readonly results?: unknown } | undefined {

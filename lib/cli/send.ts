@@ -71,7 +71,7 @@ function sourceOf(command: Command, words: readonly string[], { file, lines, jso
 }
 
 async function send(queue: string, source: Source, options: SendOptions): Promise<void> {
-  const client = new RestClient(options.url);
+  const client = new RestClient(options);
   let sent = 0;
   let refused = 0;
   for await (const messages of batchesOf(messagesOf(source, process.stdin), options)) {

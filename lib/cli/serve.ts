@@ -1,8 +1,9 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { BrokerError } from '../model/errors.ts';
-import type { BrokerOptions, BrokerUrls, RunningBroker } from '../server/options.ts';
+import type { BrokerOptions, BrokerUrls, DynamoPlace, RunningBroker } from '../server/options.ts';
 import { startBroker } from '../server/start-broker.ts';
 import type { ServeOptions } from './options.ts';
+import { readSecret } from './secret.ts';
 
 /** Runs the broker until it is told to stop. Ends the process with 1 if it cannot go on. */
 export async function serve(options: ServeOptions): Promise<void> {
@@ -31,6 +32,7 @@ function brokerOptions(options: ServeOptions): BrokerOptions {
     allowedOrigins: options.allowOrigin,
     ...(options.strict ? { strict: { seed: options.strictSeed } } : {}),
     ...(options.store === 'dynamodb' ? { dynamodb: dynamoOptions(options) } : {}),
+    ...accessOf(options),
     onStandby: () => print(`CirrusMQ waits as the standby: another process is the master of ${where}.`),
     onReady: (urls) => print(greeting(urls, where)),
     onFatal: (error) => fail(error.message),
@@ -41,9 +43,26 @@ function brokerOptions(options: ServeOptions): BrokerOptions {
   };
 }
 
-function dynamoOptions({ tablePrefix, endpoint }: ServeOptions): NonNullable<BrokerOptions['dynamodb']> {
+/** Open to whoever reaches this machine's loopback, unless something is said of who may come. */
+function accessOf(options: ServeOptions): Pick<BrokerOptions, 'access'> {
+  const { users, adminPasswordFile, jwtIssuer, jwtAudience, jwtJwks, jwtClaim } = options;
+  if (!users && adminPasswordFile === undefined && jwtIssuer === undefined) return {};
+  if (jwtIssuer !== undefined && jwtAudience === undefined) fail('--jwt-issuer needs --jwt-audience.');
+  return {
+    access: {
+      tokens:
+        jwtIssuer === undefined || jwtAudience === undefined
+          ? undefined
+          : { issuer: jwtIssuer, audience: jwtAudience, jwksUri: jwtJwks, claim: jwtClaim },
+      administrator:
+        adminPasswordFile === undefined ? undefined : { name: 'admin', password: readSecret(adminPasswordFile) },
+    },
+  };
+}
+
+function dynamoOptions({ tablePrefix, endpoint, destinationGroups: groups = [] }: ServeOptions): DynamoPlace {
   if (tablePrefix === undefined) fail('--store dynamodb needs --table-prefix.');
-  return { tablePrefix, ...(endpoint === undefined ? {} : { endpoint }) };
+  return { tablePrefix, groups, ...(endpoint === undefined ? {} : { endpoint }) };
 }
 
 function placeOf({ memory, store, data, tablePrefix }: ServeOptions): string {

@@ -11,8 +11,9 @@ import { outcomeOfStatus, type PostOutcome, type Push } from './push.ts';
  * Pushes through the `@connections` API. The SDK does not repeat a post: a repeat of one whose outcome is unknown
  * would be a second delivery without a flag.
  * @param config with the `endpoint` of the WebSocket API's stage
+ * @param onThrottled told of each post that was put off
  */
-export function apiGatewayPush(config: ApiGatewayManagementApiClientConfig): Push {
+export function apiGatewayPush(config: ApiGatewayManagementApiClientConfig, onThrottled = () => {}): Push {
   const posts = new ApiGatewayManagementApiClient({ ...config, maxAttempts: 1 });
   const queries = new ApiGatewayManagementApiClient(config);
   return {
@@ -22,7 +23,9 @@ export function apiGatewayPush(config: ApiGatewayManagementApiClientConfig): Pus
         await posts.send(command, { abortSignal: AbortSignal.timeout(timeoutMs) });
         return 'sent';
       } catch (error) {
-        return outcomeOf(error);
+        const outcome = outcomeOf(error);
+        if (outcome === 'refused') onThrottled();
+        return outcome;
       }
     },
     async close(connection) {

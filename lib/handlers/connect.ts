@@ -1,7 +1,8 @@
 import middy from '@middy/core';
+import { readPrincipal } from '../access/principal.ts';
 import { writeConnection } from '../broker/connections.ts';
-import type { SocketEvent } from './events.ts';
-import { endAfterwards } from './middleware.ts';
+import { headerIn, type SocketEvent } from './events.ts';
+import { endAfterwards, observed } from './middleware.ts';
 import type { Bench } from './parts.ts';
 
 const protocols = ['v12.stomp', 'v11.stomp', 'v10.stomp'];
@@ -11,18 +12,16 @@ type ConnectReply = { readonly statusCode: number; readonly headers: Readonly<Re
 /** Takes `$connect`: the connection is known from here on, and its subprotocol is answered. */
 export function connectHandler(bench: Bench) {
   return middy<SocketEvent, ConnectReply>()
+    .use(observed(bench))
     .use(endAfterwards(bench))
     .handler(async (event) => {
-      await writeConnection(bench.broker, event.requestContext.connectionId, { version: '', subscriptions: [] });
-      const protocol = pickProtocol(headerOf(event, 'sec-websocket-protocol'));
+      const { connectionId, authorizer } = event.requestContext;
+      const principal = authorizer?.principal ? readPrincipal(authorizer.principal) : undefined;
+      bench.broker.meter('connects', 1);
+      await writeConnection(bench.broker, connectionId, { version: '', subscriptions: [], principal });
+      const protocol = pickProtocol(headerIn(event.headers ?? {}, 'sec-websocket-protocol'));
       return { statusCode: 200, headers: protocol ? { 'Sec-WebSocket-Protocol': protocol } : {} };
     });
-}
-
-/** API Gateway gives header names as the client wrote them. */
-function headerOf({ headers = {} }: SocketEvent, name: string): string | undefined {
-  const written = Object.keys(headers).find((candidate) => candidate.toLowerCase() === name);
-  return written === undefined ? undefined : headers[written];
 }
 
 /** The best STOMP subprotocol that is offered. @see STOMP over WebSocket: `v12.stomp` and older */

@@ -26,6 +26,11 @@ export type Refusal = { readonly error: BrokerError; readonly receipt: string | 
 type Settling = Step & { readonly command: Command & { readonly kind: 'acknowledge' | 'reject' } };
 type Sending = Step & { readonly command: Command & { readonly kind: 'send' } };
 
+/** Undefined until CONNECT. */
+export function versionOf({ version }: Connection): StompVersion | undefined {
+  return version === '' ? undefined : (version as StompVersion);
+}
+
 const serverName = `CirrusMQ/${version}`;
 
 /** Carries out what one connection asks for in one message, and gathers the replies in their order. */
@@ -44,7 +49,7 @@ export class Exchange {
   }
 
   get version(): StompVersion | undefined {
-    return this.#record.version === '' ? undefined : (this.#record.version as StompVersion);
+    return versionOf(this.#record);
   }
 
   /**
@@ -141,7 +146,8 @@ export class Exchange {
   }
 
   async #connect(version: StompVersion): Promise<void> {
-    await this.#change((record) => withVersion(record, version));
+    const { principal } = this.#record;
+    await this.#change((record) => ({ ...withVersion(record, version), principal }));
     this.replies.push(connectedFrame(version, this.#connection, serverName, this.#broker.limits));
   }
 

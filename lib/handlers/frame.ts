@@ -1,15 +1,15 @@
 import middy from '@middy/core';
 import { type Connection, readConnection } from '../broker/connections.ts';
 import type { Broker } from '../broker/parts.ts';
-import type { Push } from '../gateway/push.ts';
 import { asBrokerError, BrokerError } from '../model/errors.ts';
 import { readCommand } from '../stomp/command.ts';
 import type { Frame, StompVersion } from '../stomp/frame.ts';
 import { decodeFrames } from '../stomp/parser.ts';
 import { errorFrame } from '../stomp/replies.ts';
 import type { SocketEvent } from './events.ts';
-import { Exchange, type Refusal, type Step } from './exchange.ts';
-import { endAfterwards } from './middleware.ts';
+import { Exchange, type Refusal, type Step, versionOf } from './exchange.ts';
+import { admit } from './guard.ts';
+import { endAfterwards, observed } from './middleware.ts';
 import type { Bench } from './parts.ts';
 import { postReplies } from './replies.ts';
 
@@ -19,6 +19,7 @@ const WRITES_PER_TURN = 16;
 /** Takes a WebSocket message: one or several whole frames. Replies are posted; an ERROR ends the connection. */
 export function frameHandler(bench: Bench) {
   return middy<SocketEvent, { statusCode: number }>()
+    .use(observed(bench))
     .use(endAfterwards(bench))
     .handler(async (event) => {
       await takeMessage(bench, event.requestContext.connectionId, octetsOf(event));
@@ -52,7 +53,7 @@ async function takeMessage(bench: Bench, connection: string, octets: Buffer): Pr
     takeTurns();
   };
   try {
-    await answer(broker, bench.push, connection, octets, onDone, letGo);
+    await answer(bench, broker, connection, octets, onDone, letGo);
   } finally {
     letGo();
   }
@@ -60,14 +61,14 @@ async function takeMessage(bench: Bench, connection: string, octets: Buffer): Pr
 
 /** @param onHeldUp called when replies are throttled: nobody else waits for them */
 async function answer(
+  { access, push }: Bench,
   broker: Broker,
-  push: Push,
   connection: string,
   octets: Buffer,
   onDone: () => void,
   onHeldUp: () => void,
 ): Promise<void> {
-  const { replies, refused, version, isOver } = await carryOut(broker, connection, octets, onDone);
+  const { replies, refused, version, isOver } = await carryOut(access, broker, connection, octets, onDone);
   if (refused) {
     const { error, receipt } = refused;
     if (error.code === 'INTERNAL') broker.log('command failed', { connection }, error);
@@ -84,22 +85,31 @@ type Outcome = {
   readonly isOver: boolean;
 };
 
-async function carryOut(broker: Broker, connection: string, octets: Buffer, onDone: () => void): Promise<Outcome> {
+async function carryOut(
+  access: Bench['access'],
+  broker: Broker,
+  connection: string,
+  octets: Buffer,
+  onDone: () => void,
+): Promise<Outcome> {
   const { limits } = broker;
   const record = await readRecord(broker, connection);
   if (record instanceof BrokerError) {
     const [frame] = decodeFrames(octets, { limits, version: '1.2', role: 'server' }).frames;
     return { replies: [], refused: { error: record, receipt: frame?.headers.receipt }, version: '1.2', isOver: false };
   }
-  const exchange = new Exchange(broker, connection, record);
-  const agreed = exchange.version;
+  const agreed = versionOf(record);
   const parsed = decodeFrames(octets, { limits, version: agreed ?? '1.2', role: 'server' });
-  const { steps, refusal } = readSteps(parsed.frames, agreed, limits);
+  const read = readSteps(parsed.frames, agreed, limits);
   const unread: Refusal | undefined = parsed.error && {
     error: parsed.error,
     receipt: parsed.error.details.receipt as string | undefined,
   };
-  const refused = (await exchange.run(steps, onDone)) ?? (exchange.isOver ? undefined : (refusal ?? unread));
+  const admitted = access && (await admit(access, broker, connection, record, read.steps));
+  const exchange = new Exchange(broker, connection, admitted ? { ...record, principal: admitted.principal } : record);
+  const refusedLater = admitted?.refusal ?? read.refusal ?? unread;
+  const refused =
+    (await exchange.run(admitted?.steps ?? read.steps, onDone)) ?? (exchange.isOver ? undefined : refusedLater);
   return { replies: [...exchange.replies], refused, version: exchange.version ?? '1.2', isOver: exchange.isOver };
 }
 

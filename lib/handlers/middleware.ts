@@ -17,3 +17,22 @@ export function endAfterwards({ broker, afterwards, parts }: Bench): MiddlewareO
     },
   };
 }
+
+/** The ids of an event, of whichever kind. */
+type Identified = {
+  readonly requestContext?: { readonly connectionId?: string; readonly requestId?: string };
+};
+
+/** Tells whoever watches of the invocation. Used first, so that it begins before and ends after all others. */
+export function observed({ parts: { invocations } }: Bench): MiddlewareObj {
+  const end = () => invocations?.end();
+  return {
+    before({ event, context }) {
+      const { connectionId: connection, requestId: gatewayRequestId } =
+        (event as Identified | undefined)?.requestContext ?? {};
+      invocations?.begin({ requestId: context.awsRequestId, gatewayRequestId, connection });
+    },
+    after: end,
+    onError: end,
+  };
+}

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Access } from '../access/access.ts';
 import { BodyCache } from '../broker/body-cache.ts';
-import type { Broker, Clock, Log, Random } from '../broker/parts.ts';
+import type { Broker, Clock, Log, Meter, Random } from '../broker/parts.ts';
 import { Quarantine } from '../broker/quarantine.ts';
 import type { Push } from '../gateway/push.ts';
 import type { BrokerError } from '../model/errors.ts';
@@ -17,10 +18,20 @@ export type Parts = {
   readonly clock: Clock;
   readonly random: Random;
   readonly limits: Limits;
+  /** Who may do what. Without it, everybody may do everything. */
+  readonly access?: Access | undefined;
   readonly log: Log;
-  /** Hands a shard over to another invocation of `dispatch`. */
-  readonly dispatch: Broker['dispatch'];
-  /** Asks for an invocation of `dispatch` at a time, in milliseconds since the epoch. */
+  /** See `Broker.trace`. Default: nothing is written. */
+  readonly trace?: Log;
+  /** Default: nothing is counted. */
+  readonly meter?: Meter;
+  /** See `Broker.watched`. Default: none. */
+  readonly watched?: readonly string[];
+  /** Told of invocations where they come one at a time, as in a Lambda function. */
+  readonly invocations?: Invocations;
+  /** Hands a shard over to another invocation of `dispatch`, the `hops`th after the first in a row. */
+  readonly dispatch: (shard: string, nonce: string, hops: number) => Promise<void>;
+  /** See `Broker.alarm`. */
   readonly alarm: Broker['alarm'];
   /** True in a Lambda function: an invocation ends only after all that it deferred. */
   readonly endsWithReply: boolean;
@@ -32,9 +43,21 @@ export type Parts = {
   readonly onFailure?: (error: BrokerError) => void;
 };
 
+/** Whose work it is that is logged and counted. Absent ids are those of invocations that have none. */
+export type InvocationIds = {
+  readonly requestId: string | undefined;
+  /** API Gateway's, as its access log has it. */
+  readonly gatewayRequestId: string | undefined;
+  readonly connection: string | undefined;
+};
+
+/** Watches invocations from before their first step until after the last that they deferred. */
+export type Invocations = { readonly begin: (ids: InvocationIds) => void; readonly end: () => void };
+
 /** What every handler shares. */
 export type Bench = {
   readonly broker: Broker;
+  readonly access: Access | undefined;
   readonly push: Push;
   readonly afterwards: Afterwards;
   readonly parts: Parts;
@@ -57,7 +80,10 @@ export function setUp(parts: Parts): Bench {
     random,
     limits,
     log,
-    dispatch,
+    trace: parts.trace ?? (() => {}),
+    meter: parts.meter ?? (() => {}),
+    watched: parts.watched ?? [],
+    dispatch: (shard, nonce) => dispatch(shard, nonce, 0),
     alarm,
     outlet: stompOutlet(push, limits, clock),
     epoch: parts.epoch ?? '',
@@ -66,7 +92,7 @@ export function setUp(parts: Parts): Bench {
     defer: afterwards.defer,
     turnsPerRequest: parts.endsWithReply ? TURNS_PER_REQUEST : Number.POSITIVE_INFINITY,
   };
-  return { broker, push, afterwards, parts };
+  return { broker, access: parts.access, push, afterwards, parts };
 }
 
 /** The machine's clock. */

@@ -5,7 +5,8 @@ import { BrokerError } from '../model/errors.ts';
 import { version } from '../model/version.ts';
 import { type RestOptions, restApi } from '../rest/api.ts';
 import { errorResponse } from '../rest/failures.ts';
-import { endAfterwards } from './middleware.ts';
+import { whileRevoking } from './eviction.ts';
+import { endAfterwards, observed } from './middleware.ts';
 import type { Bench } from './parts.ts';
 
 /** Which browsers' pages may come, and by which names. */
@@ -13,8 +14,14 @@ export type Doors = Pick<RestOptions, 'allowedOrigins' | 'loopbackOnly'>;
 
 /** Takes a request of the HTTP API. */
 export function restHandler(bench: Bench, doors: Doors) {
-  const app = handle(restApi({ broker: bench.broker, version, ...doors }));
+  const { access, broker } = bench;
+  const gate = access && {
+    access,
+    revoking: <T>(user: string, work: () => Promise<T>) => whileRevoking(bench, user, work),
+  };
+  const app = handle(restApi({ broker, version, gate, ...doors }));
   return middy<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2>()
+    .use(observed(bench))
     .use(endAfterwards(bench))
     .handler(async (event) => {
       const refusal = refusalOf(event);

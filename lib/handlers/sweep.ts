@@ -1,11 +1,17 @@
 import middy from '@middy/core';
-import { sweep } from '../broker/sweep.ts';
-import { endAfterwards } from './middleware.ts';
+import { type Swept, sweep } from '../broker/sweep.ts';
+import { sweepSessions } from './eviction.ts';
+import { endAfterwards, observed } from './middleware.ts';
 import type { Bench } from './parts.ts';
 
 /** Finds, once a minute, what a crash or a lost wake-up left undone. */
 export function sweepHandler(bench: Bench) {
-  return middy<unknown, { shards: number }>()
+  return middy<unknown, Swept>()
+    .use(observed(bench))
     .use(endAfterwards(bench))
-    .handler(async () => ({ shards: await sweep(bench.broker) }));
+    .handler(async () => {
+      const swept = await sweep(bench.broker);
+      if (bench.access) await sweepSessions(bench);
+      return swept;
+    });
 }

@@ -73,3 +73,9 @@ export function isDeadLetterQueue(queue: string): boolean {
 export function deadLetterQueueOf(queue: string): string {
   return `${deadLetterPrefix}${queue}`;
 }
+
+/** The destination whose dead letters go to this one; a destination that is no dead-letter queue is its own. */
+export function deadLetterSource(destination: string): string {
+  const dead = `/queue/${deadLetterPrefix}`;
+  return destination.startsWith(dead) ? `/queue/${destination.slice(dead.length)}` : destination;
+}

@@ -10,6 +10,8 @@ export type ErrorCode =
   | 'INVALID_TOKEN'
   | 'UNSUPPORTED_VERSION'
   | 'NOT_CONNECTED'
+  | 'UNAUTHENTICATED'
+  | 'FORBIDDEN'
   | 'ALREADY_CONNECTED'
   | 'UNKNOWN_SUBSCRIPTION'
   | 'DUPLICATE_SUBSCRIPTION'
@@ -38,6 +40,8 @@ export const errorFaces: Readonly<Record<ErrorCode, ErrorFace>> = {
   INVALID_TOKEN: { http: 400, stomp: 'unknown acknowledgement', retryable: false },
   UNSUPPORTED_VERSION: { http: 400, stomp: 'unsupported protocol version', retryable: false },
   NOT_CONNECTED: { http: 401, stomp: 'not connected', retryable: false },
+  UNAUTHENTICATED: { http: 401, stomp: 'not authenticated', retryable: false },
+  FORBIDDEN: { http: 403, stomp: 'not allowed', retryable: false },
   ALREADY_CONNECTED: { http: 409, stomp: 'already connected', retryable: false },
   UNKNOWN_SUBSCRIPTION: { http: 404, stomp: 'unknown subscription', retryable: false },
   DUPLICATE_SUBSCRIPTION: { http: 409, stomp: 'duplicate subscription', retryable: false },

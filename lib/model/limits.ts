@@ -1,3 +1,5 @@
+import { BrokerError } from './errors.ts';
+
 const KiB = 1024;
 const MiB = 1024 * KiB;
 const SECOND_MS = 1000;
@@ -158,3 +160,23 @@ export const localOnDynamoLimits: Limits = {
   heartBeatReceiveMs: localLimits.heartBeatReceiveMs,
   textOnly: false,
 };
+
+/**
+ * A profile with some of its limits changed.
+ * @throws BrokerError INVALID_REQUEST for a name that is no limit, and a value of another kind than the profile's
+ */
+export function withLimits(profile: Limits, changes: object): Limits {
+  for (const [name, value] of Object.entries(changes)) {
+    const kind = typeof profile[name as keyof Limits];
+    if (kind === 'undefined')
+      throw invalid(name, `there is none of this name; there are ${Object.keys(profile).join(', ')}`);
+    if (typeof value !== kind) throw invalid(name, `it is a ${kind}`);
+    if (kind === 'number' && !(Number.isInteger(value) && value >= 0))
+      throw invalid(name, 'it is a whole number from 0');
+  }
+  return { ...profile, ...changes };
+}
+
+function invalid(name: string, why: string): BrokerError {
+  return new BrokerError('INVALID_REQUEST', `The limit "${name.slice(0, 64)}" is not valid: ${why}.`);
+}

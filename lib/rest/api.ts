@@ -1,15 +1,18 @@
 import { type Context, Hono } from 'hono';
+import type { Grants } from '../access/grants.ts';
 import type { Broker } from '../broker/parts.ts';
 import { asBrokerError, BrokerError } from '../model/errors.ts';
 import { browserRules } from './browsers.ts';
 import { browseRoute } from './browsing.ts';
 import { deliveryRoutes } from './deliveries.ts';
 import { errorResponse } from './failures.ts';
+import { challengesOf, type Gate, grantsOf } from './gate.ts';
 import { describeApi } from './openapi.ts';
 import { purgeRoute, queueRoutes } from './queues.ts';
 import { receiveRoute } from './receiving.ts';
 import { queueNamed, type Route, routeFinder } from './route.ts';
 import { sendRoute } from './sending.ts';
+import { userRoutes } from './users.ts';
 
 /** What the REST interface is made from. */
 export type RestOptions = {
@@ -20,6 +23,8 @@ export type RestOptions = {
   readonly allowedOrigins?: readonly string[];
   /** True if it is reached by loopback names alone: others are refused. Default: false. */
   readonly loopbackOnly?: boolean;
+  /** Who may ask for what. Without it, everybody may ask for everything. */
+  readonly gate?: Gate | undefined;
 };
 
 /** After how many seconds to try again what may succeed later. */
@@ -29,9 +34,10 @@ const RETRY_AFTER_SECONDS = 1;
  * The REST interface, described at `/openapi.json`. Whatever fails answers `{error: {code, message, retryable}}` with
  * the status of its code.
  */
-export function restApi({ broker, version, allowedOrigins = [], loopbackOnly = false }: RestOptions): Hono {
+export function restApi(options: RestOptions): Hono {
+  const { broker, version, gate, allowedOrigins = [], loopbackOnly = false } = options;
   const app = new Hono();
-  const find = routeFinder(routesOf(broker, version));
+  const find = routeFinder(routesOf(broker, version, gate));
   app.use(browserRules(allowedOrigins, loopbackOnly));
   app.all('*', async (c) => {
     const path = new URL(c.req.url).pathname;
@@ -40,16 +46,25 @@ export function restApi({ broker, version, allowedOrigins = [], loopbackOnly = f
     const method = c.req.method === 'HEAD' ? 'GET' : c.req.method;
     const route = match.routes.find((candidate) => candidate.method === method);
     if (!route) return wrongMethod(method, match.routes);
-    const queue = match.name === '' ? '' : queueNamed(match.name, broker.limits);
-    const { status, json } = await route.handle({ request: c.req, queue });
+    const grants = gate && route.needs !== 'nothing' ? await grantsOf(gate, c) : undefined;
+    const readName = route.readName ?? ((written: string) => queueNamed(written, broker.limits));
+    const queue = match.name === '' ? '' : readName(match.name);
+    demand(grants, route, queue);
+    const { status, json } = await route.handle({ request: c.req, queue, grants });
     return json === undefined ? new Response(null, { status }) : Response.json(json, { status });
   });
-  app.onError((cause, c) => refuse(broker, cause, c));
+  app.onError((cause, c) => refuse(broker, gate, cause, c));
   return app;
 }
 
+/** The kind of a destination stands in the path: a right to a queue is none to a topic of its name. */
+function demand(grants: Grants | undefined, { needs, path }: Route, name: string): void {
+  if (needs === 'nothing' || needs === 'credentials') return;
+  grants?.demand(needs, path.startsWith('/v1/topics/') ? `/topic/${name}` : `/queue/${name}`);
+}
+
 /** Those with a suffix come before those that end in a name. */
-function routesOf(broker: Broker, version: string): readonly Route[] {
+function routesOf(broker: Broker, version: string, gate: Gate | undefined): readonly Route[] {
   const routes: Route[] = [
     sendRoute(broker, 'queue'),
     sendRoute(broker, 'topic'),
@@ -58,6 +73,7 @@ function routesOf(broker: Broker, version: string): readonly Route[] {
     receiveRoute(broker),
     ...queueRoutes(broker),
     ...deliveryRoutes(broker),
+    ...userRoutes(broker, gate),
   ];
   routes.push(...aboutRoutes(version, routes));
   return routes;
@@ -71,6 +87,7 @@ function aboutRoutes(version: string, routes: readonly Route[]): readonly Route[
       path: '/health',
       operation: 'checkHealth',
       summary: 'Answers while the broker takes requests.',
+      needs: 'nothing',
       replies: { 200: { description: 'It does.' } },
       handle: async () => ({ status: 200, json: { status: 'ok', version } }),
     },
@@ -79,6 +96,7 @@ function aboutRoutes(version: string, routes: readonly Route[]): readonly Route[
       path: '/openapi.json',
       operation: 'describeApi',
       summary: 'This description.',
+      needs: 'nothing',
       replies: { 200: { description: 'An OpenAPI 3.1 document.' } },
       async handle() {
         description ??= describeApi(routes, version);
@@ -94,12 +112,13 @@ function wrongMethod(method: string, routes: readonly Route[]): Response {
   return Response.json(errorResponse(error).json, { status: 405, headers: { allow } });
 }
 
-function refuse(broker: Broker, cause: unknown, { req }: Context): Response {
+function refuse(broker: Broker, gate: Gate | undefined, cause: unknown, { req }: Context): Response {
   const error = asBrokerError(cause);
   if (error.code === 'INTERNAL' || error.code === 'CORRUPT') {
     broker.log('request failed', { method: req.method, path: req.path, code: error.code }, error);
   }
   const { status, json } = errorResponse(error);
   const headers: Record<string, string> = error.retryable ? { 'retry-after': String(RETRY_AFTER_SECONDS) } : {};
+  if (error.code === 'UNAUTHENTICATED') headers['www-authenticate'] = challengesOf(gate);
   return Response.json(json, { status, headers });
 }

@@ -32,6 +32,7 @@ export function browseRoute(broker: Broker): Route {
     path: '/v1/queues/{name}/messages',
     operation: 'browseMessages',
     summary: 'Shows messages that are not consumed yet, in their order, without taking them.',
+    needs: 'read',
     query,
     replies: { 200: { description: 'A page; a large one is cut short.', schemas: { MessagePage: page } } },
     async handle({ request, queue }: Call): Promise<Reply> {

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
+import type { Grants } from '../access/grants.ts';
 import type { Broker } from '../broker/parts.ts';
-import { acknowledge, extend, reject, type Settlement } from '../broker/settlement.ts';
+import { acknowledge, destinationOfToken, extend, reject, type Settlement } from '../broker/settlement.ts';
 import { check, fields } from './check.ts';
 import { failureOf } from './failures.ts';
 import { visibilityOf } from './receiving.ts';
@@ -41,10 +42,12 @@ export function deliveryRoutes(broker: Broker): readonly Route[] {
       path: '/v1/deliveries/extend',
       operation: 'extendDeliveries',
       summary: 'Gives deliveries a new time in which to acknowledge them.',
+      needs: 'credentials',
       body: { required: true, types: { 'application/json': { Extension: extension } } },
       replies,
-      async handle({ request }) {
+      async handle({ request, grants }) {
         const asked = check(extension, await readJson(request, broker.limits), 'The request');
+        demandRead(grants, asked.tokens);
         return replyOfAll(await extend(broker, asked.tokens, asked.visibilitySeconds * 1000));
       },
     },
@@ -62,13 +65,23 @@ function settleRoute(
     path: `/v1/deliveries/${verb}`,
     operation: `${verb}Deliveries`,
     summary,
+    needs: 'credentials',
     body: { required: true, types: { 'application/json': { Tokens: named } } },
     replies,
-    async handle({ request }) {
+    async handle({ request, grants }) {
       const asked = check(named, await readJson(request, broker.limits), 'The request');
+      demandRead(grants, asked.tokens);
       return replyOfAll(await settle(broker, asked.tokens));
     },
   };
+}
+
+/** Before any of them is carried out. @throws BrokerError FORBIDDEN */
+function demandRead(grants: Grants | undefined, tokens: readonly string[]): void {
+  if (!grants) return;
+  for (const destination of new Set(tokens.map(destinationOfToken))) {
+    if (destination !== undefined) grants.demand('read', destination);
+  }
 }
 
 function replyOfAll(settlements: readonly Settlement[]): Reply {

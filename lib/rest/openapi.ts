@@ -30,7 +30,7 @@ export function describeApi(routes: readonly Route[], version: string): Json {
       description: 'Queues and topics over HTTP. Their names may hold slashes, plain or percent-encoded.',
     },
     paths: Object.fromEntries(paths),
-    components: { schemas: componentsOf(routes) },
+    components: { schemas: componentsOf(routes), securitySchemes },
   };
 }
 
@@ -48,7 +48,7 @@ function componentsOf(routes: readonly Route[]): Json {
   return Object.fromEntries(Object.entries(schemas).map(([id, { $schema, $id, ...schema }]) => [id, schema]));
 }
 
-function operationOf({ operation, summary, path, query, body, replies }: Route): Json {
+function operationOf({ operation, summary, needs, path, query, body, replies }: Route): Json {
   const answers = Object.entries(replies).map(([status, { description, schemas }]) => [
     status,
     schemas ? { description, content: contentOf({ 'application/json': schemas }) } : { description },
@@ -56,13 +56,28 @@ function operationOf({ operation, summary, path, query, body, replies }: Route):
   return {
     operationId: operation,
     summary,
-    parameters: [...(path.includes('{name}') ? [queueName] : []), ...(query ? parametersOf(query) : [])],
+    ...(needs === 'nothing' ? {} : { description: rightOf(needs) }),
+    security: needs === 'nothing' ? [] : [{ password: [] }, { token: [] }],
+    parameters: [
+      ...(path.includes('{name}') ? [path.startsWith('/v1/users/') ? userName : queueName] : []),
+      ...(query ? parametersOf(query) : []),
+    ],
     ...(body ? { requestBody: { required: body.required, content: contentOf(body.types) } } : {}),
     responses: {
       ...Object.fromEntries(answers),
       default: { description: 'What went wrong.', content: contentOf({ 'application/json': { Failed: failed } }) },
     },
   };
+}
+
+const securitySchemes = {
+  password: { type: 'http', scheme: 'basic', description: "A user's name and password." },
+  token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'A token of the configured issuer.' },
+};
+
+function rightOf(needs: Exclude<Route['needs'], 'nothing'>): string {
+  const right = needs === 'credentials' ? 'credentials' : `the right "${needs}" to the queue`;
+  return `Where access is configured, it needs ${right}.`;
 }
 
 function contentOf(types: Readonly<Record<string, Schemas>>): Json {
@@ -80,6 +95,8 @@ const queueName = {
   description: 'The name of the queue or topic, e.g. orders or orders/eu.',
   schema: { type: 'string' },
 };
+
+const userName = { ...queueName, description: "The user's name, e.g. alice." };
 
 function parametersOf(query: z.ZodMiniObject): Json[] {
   const { properties = {} } = z.toJSONSchema(query, { io: 'input' });

@@ -50,7 +50,8 @@ export function queueRoutes(broker: Broker): readonly Route[] {
       method: 'GET',
       path: '/v1/queues',
       operation: 'listQueues',
-      summary: 'Lists queues in the order of their names.',
+      summary: 'Lists the queues that one administers, in the order of their names.',
+      needs: 'credentials',
       query,
       replies: { 200: { description: 'A page.', schemas: { QueuePage: listing } } },
       handle: (call) => list(broker, call),
@@ -60,6 +61,7 @@ export function queueRoutes(broker: Broker): readonly Route[] {
       path,
       operation: 'describeQueue',
       summary: 'Describes a queue.',
+      needs: 'admin',
       replies: info,
       handle: async ({ queue }) => ({ status: 200, json: await describeQueue(broker, queue) }),
     },
@@ -68,6 +70,7 @@ export function queueRoutes(broker: Broker): readonly Route[] {
       path,
       operation: 'createQueue',
       summary: 'Creates a queue; one that exists stays as it is. Sending creates queues, too.',
+      needs: 'admin',
       replies: info,
       handle: async ({ queue }) => ({ status: 200, json: await createQueue(broker, queue) }),
     },
@@ -76,6 +79,7 @@ export function queueRoutes(broker: Broker): readonly Route[] {
       path,
       operation: 'deleteQueue',
       summary: 'Deletes a queue with all its messages; not while it has consumers.',
+      needs: 'admin',
       replies: { 204: { description: 'It is gone.' } },
       async handle({ queue }) {
         await deleteQueue(broker, queue);
@@ -92,14 +96,17 @@ export function purgeRoute(broker: Broker): Route {
     path: '/v1/queues/{name}/messages',
     operation: 'purgeQueue',
     summary: 'Drops all ready messages; those in flight stay with their consumers.',
+    needs: 'admin',
     replies: { 200: { description: 'How many were ready.', schemas: { Purged: purged } } },
     handle: async ({ queue }) => ({ status: 200, json: { purged: await purgeQueue(broker, queue) } }),
   };
 }
 
-async function list(broker: Broker, { request }: Call) {
+async function list(broker: Broker, { request, grants }: Call) {
+  grants?.demandAdminOfSome();
   const { after, limit } = check(query, request.query(), 'The query');
-  const queues = await listQueues(broker, after, limit);
+  const isShown = grants && ((name: string) => grants.may('admin', `/queue/${name}`));
+  const queues = await listQueues(broker, after, limit, isShown);
   const next = queues.length === limit ? queues.at(-1)?.name : undefined;
   return { status: 200, json: next === undefined ? { queues } : { queues, next } };
 }

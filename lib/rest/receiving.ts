@@ -38,6 +38,7 @@ export function receiveRoute(broker: Broker): Route {
     path: '/v1/queues/{name}/receive',
     operation: 'receiveMessages',
     summary: 'Takes messages; they must be acknowledged, or are ready again. None in time is an empty list.',
+    needs: 'read',
     body: { required: false, types: { 'application/json': { Receive: pull } } },
     replies: { 200: { description: 'What was taken.', schemas: { Received: received } } },
     async handle({ request, queue }: Call): Promise<Reply> {

@@ -1,5 +1,7 @@
 import type { HonoRequest } from 'hono';
 import type * as z from 'zod/mini';
+import type { Grants } from '../access/grants.ts';
+import type { Right } from '../access/rules.ts';
 import { parseDestination } from '../model/destination.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { Limits } from '../model/limits.ts';
@@ -9,6 +11,8 @@ export type Call = {
   readonly request: HonoRequest;
   /** What stands for `{name}` in the path, checked; empty where the path has no name. */
   readonly queue: string;
+  /** What its sender may do; undefined where everybody may do everything. */
+  readonly grants: Grants | undefined;
 };
 
 /** What a route answers; 204 has no body. */
@@ -25,6 +29,13 @@ export type Route = {
   /** Its name in the description, unique. */
   readonly operation: string;
   readonly summary: string;
+  /**
+   * Who may ask: whoever has this right to the queue in the path; whoever is known, where the route looks at the rules
+   * itself; or everybody.
+   */
+  readonly needs: Right | 'credentials' | 'nothing';
+  /** Reads the `{name}` of the path. Default: as the name of a queue. */
+  readonly readName?: (written: string) => string;
   readonly query?: z.ZodMiniObject;
   /** The request's body, by media type. */
   readonly body?: { readonly required: boolean; readonly types: Readonly<Record<string, Schemas>> };
@@ -61,7 +72,7 @@ export function queueNamed(written: string, limits: Limits): string {
   throw invalidName(written, 'it begins with a slash; here a queue or topic goes by its bare name');
 }
 
-function decodePercent(written: string): string {
+export function decodePercent(written: string): string {
   try {
     return decodeURIComponent(written);
   } catch {

@@ -35,6 +35,7 @@ export function sendRoute(broker: Broker, kind: 'queue' | 'topic'): Route {
     path: `/v1/${kind}s/{name}/messages`,
     operation,
     summary: `${summary} What the reply confirms is durable.`,
+    needs: 'write',
     body: {
       required: true,
       types: {

@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Server as TcpServer } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { Access } from '../access/access.ts';
+import type { AuthorizerContext } from '../handlers/authorize.ts';
 import type { BrokerError } from '../model/errors.ts';
 import type { Limits } from '../model/limits.ts';
 import type { Store } from '../store/port.ts';
@@ -12,8 +14,8 @@ import type { BrokerOptions } from './options.ts';
 export type Front = {
   readonly rest: Functions['rest'];
   readonly connections: Connections;
-  /** Takes a WebSocket upgrade of one who may connect. */
-  readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+  /** Takes a WebSocket upgrade of one who may connect, with what was found out of who it is. */
+  readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer, authorizer: AuthorizerContext) => void;
   /** Plain STOMP over TCP, where there is such. */
   readonly tcp: TcpServer | undefined;
   readonly sweep: () => Promise<void>;
@@ -33,6 +35,8 @@ export type Front = {
 export type FrontParts = {
   readonly options: BrokerOptions;
   readonly store: Store;
+  /** What decides on upgrades. */
+  readonly access: Access | undefined;
   readonly limits: Limits;
   /** See `Broker.epoch`. */
   readonly epoch: string;
@@ -42,4 +46,9 @@ export type FrontParts = {
 
 export function doorsOf({ allowedOrigins = [] }: BrokerOptions) {
   return { allowedOrigins, loopbackOnly: true };
+}
+
+/** Undefined where everybody may do everything. */
+export function accessOf({ access }: BrokerOptions, store: Store): Access | undefined {
+  return access && new Access({ store, now: Date.now, tokens: access.tokens });
 }

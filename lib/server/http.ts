@@ -8,12 +8,13 @@ import { answerManagement, type Connections, isManagement } from './management.t
 
 /**
  * Serves REST and the `@connections` API.
+ * @param connections those that are managed; undefined if none are
  * @param bodyBytes the largest request body
  * @param underWay knows the requests that are not answered yet
  */
 export function httpServer(
   rest: Functions['rest'],
-  connections: Connections,
+  connections: Connections | undefined,
   bodyBytes: number,
   underWay: Pick<Afterwards, 'defer'>,
 ): Server {
@@ -28,7 +29,7 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
   rest: Functions['rest'],
-  connections: Connections,
+  connections: Connections | undefined,
   bodyBytes: number,
 ): Promise<void> {
   const body = await readBody(request, bodyBytes);

@@ -29,9 +29,14 @@ export class Listener {
   }
 
   /** Takes a new connection. Its caller feeds what arrives to `receive`, and calls `end` when it is gone. */
-  accept(socket: Socket, flow: { readonly pause: () => void; readonly resume: () => void }): OrderedConnection {
+  accept(
+    socket: Socket,
+    flow: { readonly pause: () => void; readonly resume: () => void },
+    authorizer?: SocketEvent['requestContext']['authorizer'],
+  ): OrderedConnection {
     const id = this.#newId();
-    const opened = this.#handlers.connect(eventOf(id, '$connect', 'CONNECT'));
+    const event = eventOf(id, '$connect', 'CONNECT');
+    const opened = this.#handlers.connect({ ...event, requestContext: { ...event.requestContext, authorizer } });
     // Its first frame meets the failure, and is answered with it.
     opened.catch(() => {});
     const connection = new OrderedConnection(

@@ -2,8 +2,8 @@ import type { DirectoryRecord, RecordKey, RecordOptions, RecordOutcome, Store } 
 import { sameBytes } from '../store/same-bytes.ts';
 
 /**
- * A connection lives in one process and dies with it: what is known of it, and of the audiences that it belongs to,
- * need not outlive that.
+ * A connection lives in one process and dies with it: what is known of it, of its session, and of the audiences that it
+ * belongs to, need not outlive that.
  */
 export function withLocalSessions(store: Store): Store {
   const sessions = new Sessions();
@@ -37,7 +37,7 @@ export function withLocalSessions(store: Store): Store {
 }
 
 function isSession(family: string): boolean {
-  return family.startsWith('connection ') || family.startsWith('audience ');
+  return ['connection ', 'session ', 'audience '].some((kind) => family.startsWith(kind));
 }
 
 /** Records by family; a family that has none is not there. */

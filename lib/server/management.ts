@@ -32,16 +32,16 @@ export function isManagement(request: IncomingMessage): boolean {
 
 /**
  * Answers like API Gateway's management API: POST posts to a connection, GET asks whether it is there, DELETE closes
- * it; one that is gone answers 410. Pages in a browser are kept out.
+ * it; one that is gone answers 410. Pages in a browser are kept out; without `connections` all are.
  */
 export async function answerManagement(
   request: IncomingMessage,
   response: ServerResponse,
   body: Buffer,
-  connections: Connections,
+  connections: Connections | undefined,
 ): Promise<void> {
   const connection = connectionIn(request.url ?? '');
-  if (request.headers.origin !== undefined) return reply(response, 403, 'ForbiddenException');
+  if (request.headers.origin !== undefined || !connections) return reply(response, 403, 'ForbiddenException');
   if (!(await connections.isOpen(connection))) return reply(response, 410, 'GoneException');
   switch (request.method) {
     case 'POST': {

@@ -38,6 +38,7 @@ export class OrderedConnection {
   #isEnded = false;
   #isClosing = false;
   #isDraining = false;
+  #isHeard = false;
   #lastReceived = performance.now();
   #beat: NodeJS.Timeout | undefined;
   #watch: NodeJS.Timeout | undefined;
@@ -64,8 +65,10 @@ export class OrderedConnection {
     for (const frame of parsed.frames) this.#notice(frame);
     if (parsed.frames.length > 0) this.#add(parsed.octets);
     this.#refused = parsed.error;
-    clearTimeout(this.#silence);
-    if (this.#parser.pendingBytes > 0) {
+    this.#isHeard ||= parsed.frames.length > 0;
+    // Until the first frame, no octet puts off the end of the patience.
+    if (this.#isHeard) clearTimeout(this.#silence);
+    if (this.#isHeard && this.#parser.pendingBytes > 0) {
       this.#silence = setTimeout(() => this.#breakSilence(), this.#limits.frameIdleMs);
     }
     this.#start();

@@ -1,5 +1,6 @@
 import { LocalSockets } from '../gateway/sockets.ts';
 import type { DispatchEvent } from '../handlers/events.ts';
+import { evictExpired } from '../handlers/eviction.ts';
 import { setUp, systemClock, systemRandom } from '../handlers/parts.ts';
 import { Alarms } from './alarms.ts';
 import { doorsOf, type Front, type FrontParts } from './front.ts';
@@ -11,15 +12,18 @@ import { tcpServer } from './tcp.ts';
 import { webSocketUpgrade } from './websocket.ts';
 
 const CACHE_BYTES = 64 * 1024 * 1024;
+/** How late a connection whose token expires is closed: it is looked for in memory alone. */
+const EXPIRY_MS = 1000;
 
 /** Sockets that keep order, and handlers that share one memory and go on after their replies. */
-export function orderedFront({ options, store, limits, epoch, onFailure }: FrontParts): Front {
+export function orderedFront({ options, store, access, limits, epoch, onFailure }: FrontParts): Front {
   const sockets = new LocalSockets();
   const random = systemRandom();
   const alarms = new Alarms((shard) => void dispatch({ shard }));
   const bench = setUp({
     store: withLocalSessions(store),
     random,
+    access,
     limits,
     epoch,
     log: options.log ?? (() => {}),
@@ -36,13 +40,17 @@ export function orderedFront({ options, store, limits, epoch, onFailure }: Front
   const functions = functionsOf(bench, doorsOf(options));
   const dispatch = async (event: DispatchEvent) => void (await functions.dispatch(event).catch(() => {}));
   const listener = new Listener(functions, sockets, limits, () => epoch + random.id());
+  const expiring = access && setInterval(() => void evictExpired(bench).catch(() => {}), EXPIRY_MS);
   return {
     rest: functions.rest,
     connections: connectionsOf(sockets),
     upgrade: webSocketUpgrade(listener, limits.frameBytes),
     tcp: tcpServer(listener),
     sweep: async () => void (await functions.sweep().catch(() => {})),
-    endAlarms: () => alarms.end(),
+    endAlarms() {
+      clearInterval(expiring);
+      alarms.end();
+    },
     drain: () => listener.drain(),
     async settle() {
       sockets.stop();

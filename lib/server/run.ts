@@ -1,7 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ensureAdministrator } from '../access/users.ts';
 import { Afterwards } from '../handlers/afterwards.ts';
+import { systemRandom } from '../handlers/parts.ts';
 import type { BrokerError } from '../model/errors.ts';
 import { isAllowedOrigin, isLoopbackHost } from '../rest/origin.ts';
+import { accessOf } from './front.ts';
 import { whileHeld } from './held-store.ts';
 import { httpServer } from './http.ts';
 import { listenAll } from './listen.ts';
@@ -9,6 +12,7 @@ import type { BrokerOptions, BrokerUrls } from './options.ts';
 import { orderedFront } from './ordered-front.ts';
 import type { StorePlace } from './stores.ts';
 import { strictFront } from './strict/strict-front.ts';
+import { admitUpgrade } from './upgrade.ts';
 import { refuseUpgrade } from './websocket.ts';
 
 /** A broker whose ports are open. */
@@ -43,18 +47,33 @@ export async function run(
   };
   const { limits } = place;
   const store = whileHeld(await place.open(epoch, failOnce), isHeld);
-  const front = (options.strict ? strictFront : orderedFront)({ options, store, limits, epoch, onFailure });
+  const access = accessOf(options, store);
+  const front = (options.strict ? strictFront : orderedFront)({ options, store, access, limits, epoch, onFailure });
   const requests = new Afterwards(() => {});
-  const http = httpServer(front.rest, front.connections, REQUEST_BATCHES * limits.batchBytes, requests);
+  // Who holds a connection's id may write to it and close it: that is not for everybody where not everything is.
+  const managed = access ? undefined : front.connections;
+  const http = httpServer(front.rest, managed, REQUEST_BATCHES * limits.batchBytes, requests);
   http.on('upgrade', (request, socket, head) => {
     const { origin, host } = request.headers;
-    const mayConnect = isAllowedOrigin(origin, options.allowedOrigins ?? []) && isLoopbackHost(host);
-    if (mayConnect) front.upgrade(request, socket, head);
-    else refuseUpgrade(socket, '403 Forbidden');
+    if (!isAllowedOrigin(origin, options.allowedOrigins ?? []) || !isLoopbackHost(host)) {
+      refuseUpgrade(socket, '403 Forbidden');
+      return;
+    }
+    void admitUpgrade(access, request, socket).then((authorizer) => {
+      if (authorizer) front.upgrade(request, socket, head, authorizer);
+    });
   });
   const port = options.port ?? PORT;
   const stompPort = options.stompPort ?? (port === 0 ? 0 : STOMP_PORT);
-  const urls = await listenAll(http, front.tcp, { http: port, tcp: stompPort }).catch(async (error: unknown) => {
+  const start = async () => {
+    const administrator = options.access?.administrator;
+    if (administrator) {
+      await ensureAdministrator(store, administrator.name, administrator.password, systemRandom().id());
+    }
+    return await listenAll(http, front.tcp, { http: port, tcp: stompPort });
+  };
+  const urls = await start().catch(async (error: unknown) => {
+    front.endAlarms();
     await store.close();
     throw error;
   });

@@ -23,7 +23,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
 
 function choiceOf({ memory, dynamodb, data = '.cirrusmq' }: BrokerOptions): StoreChoice {
   if (memory) return { kind: 'memory' };
-  if (dynamodb) return { kind: 'dynamodb', tablePrefix: dynamodb.tablePrefix, endpoint: dynamodb.endpoint };
+  if (dynamodb) return { kind: 'dynamodb', place: dynamodb };
   return { kind: 'lmdb', data };
 }
 

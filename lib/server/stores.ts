@@ -7,12 +7,13 @@ import { openLeaseFile } from '../store/lmdb/owner-lock.ts';
 import { MemoryStore } from '../store/memory/memory-store.ts';
 import type { Store } from '../store/port.ts';
 import type { LeaseRecord, MastershipTimes } from './mastership.ts';
+import type { DynamoPlace } from './options.ts';
 
 /** Where a self-hosted broker keeps its messages. */
 export type StoreChoice =
   | { readonly kind: 'memory' }
   | { readonly kind: 'lmdb'; readonly data: string }
-  | { readonly kind: 'dynamodb'; readonly tablePrefix: string; readonly endpoint: string | undefined };
+  | { readonly kind: 'dynamodb'; readonly place: DynamoPlace };
 
 /** A place for the data, with the record that says which process is the master of it. */
 export type StorePlace = {
@@ -42,7 +43,7 @@ export async function prepareStore(choice: StoreChoice): Promise<StorePlace> {
     case 'lmdb':
       return await prepareLmdb(choice.data);
     case 'dynamodb':
-      return await prepareDynamo(choice.tablePrefix, choice.endpoint);
+      return await prepareDynamo(choice.place);
   }
 }
 
@@ -60,11 +61,10 @@ async function prepareLmdb(data: string): Promise<StorePlace> {
 }
 
 /** Two processes on one table prefix: ActiveMQ's master/slave on a shared database. */
-async function prepareDynamo(tablePrefix: string, endpoint: string | undefined): Promise<StorePlace> {
+async function prepareDynamo(options: DynamoPlace): Promise<StorePlace> {
   // Loaded on demand: with an embedded store, no part of the AWS SDK is.
   const { openDynamoStore } = await import('../store/dynamodb/dynamodb-store.ts');
   const { createTables } = await import('../store/dynamodb/create-tables.ts');
-  const options = { tablePrefix, ...(endpoint === undefined ? {} : { endpoint }) };
   await createTables(options);
   const store = openDynamoStore(options);
   const key = { family: 'broker', name: 'master' };

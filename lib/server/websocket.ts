@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
+import type { AuthorizerContext } from '../handlers/authorize.ts';
 import { pickProtocol } from '../handlers/connect.ts';
 import type { Listener } from './listener.ts';
 
@@ -12,15 +13,15 @@ const NORMAL = 1000;
 export function webSocketUpgrade(
   listener: Listener,
   maxPayload: number,
-): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
+): (request: IncomingMessage, socket: Duplex, head: Buffer, authorizer: AuthorizerContext) => void {
   const server = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
     maxPayload,
     handleProtocols: (offered) => pickProtocol([...offered].join(',')) ?? false,
   });
-  return (request, socket, head) => {
-    server.handleUpgrade(request, socket, head, (webSocket) => take(listener, webSocket));
+  return (request, socket, head, authorizer) => {
+    server.handleUpgrade(request, socket, head, (webSocket) => take(listener, webSocket, authorizer));
   };
 }
 
@@ -31,7 +32,7 @@ export function refuseUpgrade(socket: Duplex, status: string): void {
   socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\n\r\n`);
 }
 
-function take(listener: Listener, webSocket: WebSocket): void {
+function take(listener: Listener, webSocket: WebSocket, authorizer: AuthorizerContext): void {
   const connection = listener.accept(
     {
       // A text for those who read texts, octets where it is none.
@@ -45,6 +46,7 @@ function take(listener: Listener, webSocket: WebSocket): void {
       destroy: () => webSocket.terminate(),
     },
     { pause: () => webSocket.pause(), resume: () => webSocket.resume() },
+    authorizer,
   );
   webSocket.on('message', (data: Buffer) => connection.receive(data));
   webSocket.on('close', () => connection.end());

@@ -11,7 +11,7 @@ import {
   passDeadlines,
 } from './flights.ts';
 import { dropReady } from './ready.ts';
-import { endOf, type Reference } from './reference.ts';
+import { endOf, extended, type Reference } from './reference.ts';
 import { admit, admitForward, rememberLeft } from './repeats.ts';
 import type { Flight } from './state.ts';
 import { suspect } from './takeover.ts';
@@ -65,8 +65,8 @@ function arrive(draft: Draft, entry: Entry, context: Context): void {
       if (admit(draft, entry) !== 'repeat') draft.counts.purged += dropReady(draft);
       return;
     case 'extended':
-      draft.references = draft.references.map((r) => (r.first < entry.upTo ? { ...r, born: entry.born } : r));
-      draft.held = draft.held.map((r) => (r.first < entry.upTo ? { ...r, born: entry.born } : r));
+      draft.references = draft.references.map((r) => (r.first < entry.upTo ? extended(r, entry.born) : r));
+      draft.held = draft.held.map((r) => (r.first < entry.upTo ? extended(r, entry.born) : r));
   }
 }
 

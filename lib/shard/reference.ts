@@ -15,6 +15,8 @@ export type Reference = {
   readonly expires: number;
   /** When the item was written or last extended, in seconds since the epoch. */
   readonly born: number;
+  /** When its oldest message came, in seconds since the epoch, if the item was extended since. Else at `born`. */
+  readonly since?: number;
   /** Non-persistent messages: pushed at most once. Level 0 only. */
   readonly transient: boolean;
   /** The messages may have been delivered before. Level 0 only. */
@@ -34,11 +36,12 @@ export function endOf(reference: { readonly first: number; readonly count: numbe
 
 export function packReference(r: Reference): unknown[] {
   const flags = (r.transient ? TRANSIENT : 0) | (r.flagged ? FLAGGED : 0) | (r.shared ? SHARED : 0);
-  return [r.level, r.key, r.first, r.count, r.offset, r.expires, r.born, flags];
+  const packed = [r.level, r.key, r.first, r.count, r.offset, r.expires, r.born, flags];
+  return r.since === undefined ? packed : [...packed, r.since];
 }
 
 export function unpackReference(value: unknown): Reference {
-  const [level, key, first, count, offset, expires, born, flags] = value as [
+  const [level, key, first, count, offset, expires, born, flags, since] = value as [
     number,
     string,
     number,
@@ -47,6 +50,7 @@ export function unpackReference(value: unknown): Reference {
     number,
     number,
     number,
+    number?,
   ];
   return {
     level,
@@ -59,7 +63,18 @@ export function unpackReference(value: unknown): Reference {
     transient: (flags & TRANSIENT) !== 0,
     flagged: (flags & FLAGGED) !== 0,
     shared: (flags & SHARED) !== 0,
+    ...(since === undefined ? {} : { since }),
   };
+}
+
+/** When the oldest of the messages came, in seconds since the epoch. */
+export function sinceOf({ since, born }: Pick<Reference, 'since' | 'born'>): number {
+  return since ?? born;
+}
+
+/** With its item extended at `born`, in seconds since the epoch: its messages are as old as they were. */
+export function extended(reference: Reference, born: number): Reference {
+  return { ...reference, born, since: sinceOf(reference) };
 }
 
 const PAGE_VERSION = 1;

@@ -1,6 +1,6 @@
 import type { Context, Draft } from './draft.ts';
 import { total } from './draft.ts';
-import { encodePage, type Reference } from './reference.ts';
+import { encodePage, type Reference, sinceOf } from './reference.ts';
 
 export type PageWrite = { readonly key: string; readonly bytes: Uint8Array };
 
@@ -37,6 +37,8 @@ function longestRun(draft: Draft, { limits }: Context): { from: number; to: numb
 function referTo(key: string, children: readonly Reference[], { now }: Context): Reference {
   const [front] = children as [Reference];
   const expiries = children.map((child) => child.expires).filter((expires) => expires > 0);
+  const born = Math.min(Math.floor(now / 1000), ...children.map((child) => child.born));
+  const since = Math.min(...children.map(sinceOf));
   return {
     level: front.level + 1,
     key,
@@ -44,7 +46,8 @@ function referTo(key: string, children: readonly Reference[], { now }: Context):
     count: total(children),
     offset: 0,
     expires: expiries.length > 0 ? Math.min(...expiries) : 0,
-    born: Math.min(Math.floor(now / 1000), ...children.map((child) => child.born)),
+    born,
+    ...(since < born ? { since } : {}),
     transient: false,
     flagged: false,
     shared: false,

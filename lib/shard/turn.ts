@@ -7,7 +7,7 @@ import { type DeadLetter, type Plan, plan } from './plan.ts';
 import { releaseHeld } from './ready.ts';
 import { type PageWrite, rollUp } from './roll-up.ts';
 import type { Consumer, State } from './state.ts';
-import { extensionTime, nextWakeUp, oldestBorn, probe, scheduleWake } from './wake-up.ts';
+import { extensionTime, nextAwaited, nextWakeUp, oldestBorn, probe, scheduleWake } from './wake-up.ts';
 
 /** What the master does now: push, dead-letter, ask; then `settle` with what became of it. */
 export type Turn = {
@@ -34,6 +34,8 @@ export type Settled = {
   readonly wake: number | undefined;
   /** When the shard wants its next turn, in milliseconds since the epoch. */
   readonly wakeAt: number | undefined;
+  /** When a connected consumer could get something, at the earliest, though nobody rings; as `wakeAt`. */
+  readonly awaitedAt: number | undefined;
 };
 
 /**
@@ -70,7 +72,7 @@ export function settle(draft: Draft, outcomes: ReadonlyMap<PlannedDelivery, Push
   const wakeAt = nextWakeUp(draft, context);
   const wake = scheduleWake(draft, context.now, wakeAt);
   const discard = draft.spent.splice(0);
-  return { state: stateOf(draft), pages, discard, wake, wakeAt };
+  return { state: stateOf(draft), pages, discard, wake, wakeAt, awaitedAt: nextAwaited(draft, context) };
 }
 
 function removeIdlePulls(draft: Draft): void {

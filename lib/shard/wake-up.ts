@@ -1,6 +1,7 @@
 import type { Limits } from '../model/limits.ts';
 import { type Context, type Draft, readyCount } from './draft.ts';
 import { isExhausted } from './flights.ts';
+import { sinceOf } from './reference.ts';
 import { hasCredit } from './servers.ts';
 import type { Consumer, State } from './state.ts';
 
@@ -22,15 +23,37 @@ export function nextWakeUp(draft: Draft, context: Context): number | undefined {
   const { limits, now } = context;
   const front = draft.references[0];
   const born = oldestBorn(draft);
-  const times = [
-    ...draft.flights.map((flight) => flight.deadline),
+  return earliest([
+    ...deadlines(draft),
     // An expiry that is over and was not taken waits behind messages that stay.
     front && front.expires > now ? front.expires : 0,
     ...probed(draft).map((consumer) => probeTime(consumer)),
     born === undefined ? 0 : Math.max(extensionTime(born, limits), now + MINUTE_MS),
-    draft.givenBack && canGo(draft, context) ? now + RETRY_MS : 0,
-  ].filter((time) => time > 0);
-  return times.length > 0 ? Math.min(...times) : undefined;
+    retryTime(draft, context),
+  ]);
+}
+
+/**
+ * The part of `nextWakeUp` that a connected consumer waits for: deadlines that pass, and pushes to try again. Who
+ * pulls sees a deadline pass by himself; questions, extensions and expiry have time.
+ */
+export function nextAwaited(draft: Draft, context: Context): number | undefined {
+  const isAwaited = draft.consumers.some((consumer) => consumer.connection !== '');
+  return isAwaited ? earliest([...deadlines(draft), retryTime(draft, context)]) : undefined;
+}
+
+function deadlines({ flights }: Draft): number[] {
+  return flights.map((flight) => flight.deadline);
+}
+
+function retryTime(draft: Draft, context: Context): number {
+  return draft.givenBack && canGo(draft, context) ? context.now + RETRY_MS : 0;
+}
+
+/** 0 stands for never. */
+function earliest(times: readonly number[]): number | undefined {
+  const some = times.filter((time) => time > 0);
+  return some.length > 0 ? Math.min(...some) : undefined;
 }
 
 function canGo(draft: Draft, context: Context): boolean {
@@ -65,6 +88,14 @@ export function probe(draft: Draft, now: number, limits: Limits): readonly Consu
 export function oldestBorn(state: Pick<State, 'held' | 'references'>): number | undefined {
   const births = [...state.held, ...state.references].map((reference) => reference.born);
   return births.length > 0 ? Math.min(...births) : undefined;
+}
+
+/** When the oldest message came that is not consumed yet, in seconds since the epoch. */
+export function oldestSince(state: Pick<State, 'held' | 'references'>): number | undefined {
+  let oldest = Number.POSITIVE_INFINITY;
+  for (const reference of state.held) oldest = Math.min(oldest, sinceOf(reference));
+  for (const reference of state.references) oldest = Math.min(oldest, sinceOf(reference));
+  return oldest === Number.POSITIVE_INFINITY ? undefined : oldest;
 }
 
 /** Halfway through their retention, bodies that are still needed are extended. */

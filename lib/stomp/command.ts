@@ -9,7 +9,12 @@ import { messageOf } from './outgoing.ts';
 
 /** What a client's frame asks for. */
 export type Command =
-  | { readonly kind: 'connect'; readonly version: StompVersion }
+  | {
+      readonly kind: 'connect';
+      readonly version: StompVersion;
+      readonly login: string | undefined;
+      readonly passcode: string | undefined;
+    }
   | { readonly kind: 'send'; readonly destination: Destination; readonly message: OutgoingMessage }
   | {
       readonly kind: 'subscribe';
@@ -37,7 +42,8 @@ export function readCommand(frame: Frame, version: StompVersion | undefined, lim
   if (frame.command === 'CONNECT' || frame.command === 'STOMP') {
     if (version !== undefined) throw alreadyConnected();
     parseHeartBeat(frame.headers['heart-beat']);
-    return { kind: 'connect', version: negotiateVersion(frame.headers['accept-version']) };
+    const { login, passcode } = frame.headers;
+    return { kind: 'connect', version: negotiateVersion(frame.headers['accept-version']), login, passcode };
   }
   if (version === undefined) {
     const message = `The first frame must be CONNECT or STOMP, and not ${frame.command}; the next ones follow CONNECTED.`;

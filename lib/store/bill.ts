@@ -1,4 +1,5 @@
 import { blobBytes, headBytes, readUnits, ringIndexBytes, wakeBytes, writeUnits } from './dynamodb/item-size.ts';
+import { DUE_PARTITIONS, DUE_SCAN_ITEMS, duePartition } from './dynamodb/tables.ts';
 import type { Blob, Head, RecordKey, Store } from './port.ts';
 
 /** What one verb, or all of them, would have cost. Units are DynamoDB's, on demand; a read may cost half a unit. */
@@ -54,7 +55,7 @@ export class Meter {
   readonly #heads = new Map<string, Head | undefined>();
   /** Octets of blobs and records. */
   readonly #sizes = new Map<string, number>();
-  readonly #wakes = new Set<string>();
+  readonly #wakes = new Map<string, Indexed>();
 
   constructor(ledger: Ledger) {
     this.ledger = ledger;
@@ -103,8 +104,20 @@ export class Meter {
     const name = JSON.stringify([shard, minute]);
     const units = writeUnits(wakeBytes(shard, minute));
     this.ledger.write(verb, this.#wakes.has(name) === present ? units : 2 * units);
-    if (present) this.#wakes.add(name);
+    if (present) this.#wakes.set(name, { shard, minute, bytes: wakeBytes(shard, minute) });
     else this.#wakes.delete(name);
+  }
+
+  /** A look at the index: one read of its beginning and, if that is not all, one of what is due in each partition. */
+  due(minute: number): void {
+    const rings = [...this.#heads.values()].flatMap((head) => (head && head.due > 0 ? [ringOf(head)] : []));
+    const items = [...rings, ...this.#wakes.values()];
+    this.ledger.read('due', readUnits(bytesOf(items.slice(0, DUE_SCAN_ITEMS))) / 2);
+    if (items.length < DUE_SCAN_ITEMS) return;
+    for (let partition = 0; partition < DUE_PARTITIONS; partition++) {
+      const mine = items.filter((item) => item.minute <= minute && duePartition(item.shard) === partition);
+      this.ledger.read('due', readUnits(bytesOf(mine)) / 2);
+    }
   }
 
   /** `bytes` is the item's size afterwards: 0 if it is gone, undefined if the write was refused. */
@@ -117,6 +130,17 @@ export class Meter {
   readRecord(key: RecordKey): void {
     this.ledger.read('getRecord', readUnits(this.#sizes.get(recordName(key)) ?? 0));
   }
+}
+
+/** An item of the index of what is due. */
+type Indexed = { readonly shard: string; readonly minute: number; readonly bytes: number };
+
+function ringOf({ shard, due }: Head): Indexed {
+  return { shard, minute: due, bytes: ringIndexBytes(shard, due) };
+}
+
+function bytesOf(items: readonly Indexed[]): number {
+  return items.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 function blobName(shard: string, key: string): string {

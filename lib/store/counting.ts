@@ -1,6 +1,5 @@
 import { type Counts, Ledger, Meter } from './bill.ts';
 import { headBytes, readUnits, recordBytes } from './dynamodb/item-size.ts';
-import { DUE_PARTITIONS } from './dynamodb/tables.ts';
 import type { Due, Store } from './port.ts';
 
 /**
@@ -73,9 +72,8 @@ function decorate(inner: Store, meter: Meter): Store {
 function decorateIndex(inner: Store, meter: Meter): Pick<Store, 'due' | 'settle'> {
   return {
     async due(minute, limit) {
-      const found = await inner.due(minute, limit);
-      meter.ledger.read('due', (DUE_PARTITIONS * readUnits(0)) / 2);
-      return found;
+      meter.due(minute);
+      return inner.due(minute, limit);
     },
     async settle(due: Due, rings) {
       const settled = await inner.settle(due, rings);

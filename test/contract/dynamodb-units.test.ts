@@ -1,7 +1,8 @@
-import type { ConsumedCapacity, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { countingStore } from '../../lib/store/counting.ts';
 import { connect } from '../../lib/store/dynamodb/connection.ts';
+import { report } from '../../lib/store/dynamodb/consumption.ts';
 import { createTables } from '../../lib/store/dynamodb/create-tables.ts';
 import { DynamoStore } from '../../lib/store/dynamodb/dynamodb-store.ts';
 import { type DynamoEngine, dynamoAvailable, dynamoTitle, startDynamo } from '../dynamodb-local.ts';
@@ -113,21 +114,45 @@ describe.skipIf(!dynamoAvailable())(dynamoTitle('units'), () => {
     await store.listRecords(family, '', 10);
     expect(counting.counts().total.readUnits).toBe(consumed.read);
   });
+
+  test('of looks at an index that holds little, and at one that holds much', async () => {
+    const options = { tablePrefix: fresh('looks'), endpoint: engine.endpoint };
+    await createTables(options);
+    const connection = connect(options);
+    meter(connection.patient, consumed);
+    const { store, counts, reset } = countingStore(new DynamoStore(connection));
+    const minute = 29_000_000;
+    const fill = async (count: number, due: number) => {
+      for (let i = 0; i < count; i++) await store.append(fresh('q'), appending([], { minute: due }));
+    };
+    const look = async () => {
+      reset();
+      consumed.read = 0;
+      const { length } = await store.due(minute, 1000);
+      return { length, counted: counts().total.readUnits, consumed: consumed.read };
+    };
+    // The engine reports nothing for a read that finds nothing; DynamoDB bills its least.
+    expect(await look()).toMatchObject({ length: 0, counted: 0.5 });
+    await fill(20, minute);
+    expect(await look()).toEqual({ length: 20, counted: 0.5, consumed: 0.5 });
+    await fill(200, minute + 50);
+    expect(await look()).toEqual({ length: 20, counted: 1, consumed: 1 });
+    await fill(400, minute);
+    const { length, counted, consumed: units } = await look();
+    expect(length).toBe(420);
+    expect(units).toBeGreaterThan(16);
+    // Which items a scan shows first is the engine's secret, and they differ by some octets.
+    expect(Math.abs(counted - units)).toBeLessThanOrEqual(0.5);
+    await store.close();
+  });
 });
 
 /** Adds up what the engine says that each call consumed. */
 function meter(client: DynamoDBClient, consumed: { write: number; read: number }): void {
-  client.middlewareStack.add(
-    (next, { commandName = '' }) =>
-      async (args) => {
-        const result = await next({ ...args, input: { ...args.input, ReturnConsumedCapacity: 'TOTAL' } });
-        const { ConsumedCapacity: capacity } = result.output as {
-          ConsumedCapacity?: ConsumedCapacity | ConsumedCapacity[];
-        };
-        const units = [capacity ?? []].flat().reduce((sum, { CapacityUnits = 0 }) => sum + CapacityUnits, 0);
-        consumed[/^(Get|BatchGet|Query)/.test(commandName) ? 'read' : 'write'] += units;
-        return result;
-      },
-    { step: 'initialize' },
-  );
+  report(client, {
+    consumed: (kind, units) => {
+      consumed[kind] += units;
+    },
+    throttled: () => {},
+  });
 }

@@ -17,7 +17,7 @@ const { values } = parseArgs({
 });
 
 const root = join(import.meta.dirname, '..', '..');
-const copied = ['lib', 'test/simulation', 'test/property', 'package.json'];
+const copied = ['lib', 'functions', 'test/simulation', 'test/property', 'package.json'];
 const HANGS_MS = 300_000;
 
 type Catch = {

@@ -1,11 +1,12 @@
+import { Waiters } from '../../functions/waiters.ts';
 import type { DispatchEvent } from '../../lib/handlers/events.ts';
 import { Host } from './host.ts';
 import type { Runtime } from './site.ts';
 import type { World } from './world.ts';
 
-/** As in the cloud: what is due later is left to the sweep. */
-const NEAR_MS = 60_000;
 const COLD_START = 0.05;
+/** For how long a deployment has old code beside the new: no message's retention is as short. */
+const OLD_CODE_MS = 10 * 60_000;
 
 /** The cloud: an invocation takes any idle sandbox, or a new one; two versions of the code run side by side. */
 export class Sandboxes implements Runtime {
@@ -13,11 +14,13 @@ export class Sandboxes implements Runtime {
   readonly #world: World;
   readonly #dispatch: (event: DispatchEvent) => void;
   readonly #idle: Host[] = [];
+  readonly #begunAt: number;
   #count = 0;
   #isDeployed = false;
 
   constructor(world: World, dispatch: (event: DispatchEvent) => void) {
     this.#world = world;
+    this.#begunAt = world.schedule.now;
     this.#dispatch = dispatch;
   }
 
@@ -28,7 +31,7 @@ export class Sandboxes implements Runtime {
   }
 
   giveBack(host: Host): void {
-    if (!host.isDead && !(this.#isDeployed && host.options.isOldCode)) this.#idle.push(host);
+    if (!host.isDead && !(this.#isOver() && host.options.isOldCode)) this.#idle.push(host);
   }
 
   deploy(): void {
@@ -37,27 +40,24 @@ export class Sandboxes implements Runtime {
   }
 
   #start(): Host {
-    /** By shard, when the invocation that this sandbox asked for wakes up. */
-    const waiting = new Map<string, number>();
-    const isCovered = (shard: string, at: number) => {
-      const until = waiting.get(shard) ?? 0;
-      return until > host.now && until <= at;
-    };
+    const waiters = new Waiters();
     const host: Host = new Host(this.#world, `lambda-${++this.#count}`, {
       epoch: this.epoch,
       endsWithReply: true,
       skewMs: this.#skew(),
-      isOldCode: this.#world.faults.strike('older code'),
-      dispatch: async (shard, nonce) => this.#dispatch({ shard, nonce }),
-      alarm: (shard, at) => {
-        if (at - host.now >= NEAR_MS || isCovered(shard, at)) return;
-        waiting.set(shard, at);
-        this.#dispatch({ shard, at });
+      isOldCode: !this.#isOver() && this.#world.faults.strike('older code'),
+      dispatch: async (shard, nonce, hops) => this.#dispatch({ shard, nonce, hops }),
+      alarm: (shard, _, at) => {
+        if (at !== undefined && waiters.shouldWait(shard, at, host.now)) this.#dispatch({ shard, at });
       },
       onKilled: () => {},
       onFrozen: () => {},
     });
     return host;
+  }
+
+  #isOver(): boolean {
+    return this.#isDeployed || this.#world.schedule.now - this.#begunAt > OLD_CODE_MS;
   }
 
   /** Clocks differ by less than what the lease allows for. */

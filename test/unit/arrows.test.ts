@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 async function cruiseTheHouse(): Promise<ICruiseResult> {
   const options = await extractOptions('./.dependency-cruiser.cjs');
   const tsConfig = extractTsConfig('./tsconfig.json');
-  const result = await cruise(['lib', 'functions'], options, undefined, { tsConfig });
+  const result = await cruise(['lib', 'functions', 'infra'], options, undefined, { tsConfig });
   return result.output as ICruiseResult;
 }
 

@@ -1,11 +1,11 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocketServer } from 'ws';
 import { outcomeOfStatus, type Push } from '../../gateway/push.ts';
 import { Afterwards } from '../../handlers/afterwards.ts';
 import type { SocketEvent } from '../../handlers/events.ts';
+import type { Front } from '../front.ts';
 import { refuseUpgrade } from '../websocket.ts';
 import type { Chance } from './chance.ts';
 import type { Environments } from './environments.ts';
@@ -51,9 +51,9 @@ export class Gateway {
   }
 
   /** Asks `$connect`, and opens the connection only after its answer. */
-  readonly upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+  readonly upgrade: Front['upgrade'] = (request, socket, head, authorizer) => {
     this.#underWay.defer(async () => {
-      const refusal = await this.#open(request, socket, head);
+      const refusal = await this.#open(request, socket, head, authorizer);
       if (refusal !== undefined) refuseUpgrade(socket, refusal);
     });
   };
@@ -102,12 +102,13 @@ export class Gateway {
   }
 
   /** @returns the HTTP status of a refusal */
-  async #open(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<string | undefined> {
+  async #open(...[request, socket, head, authorizer]: Parameters<Front['upgrade']>): Promise<string | undefined> {
     if (this.#isDraining) return '503 Service Unavailable';
     if (!this.#connects.take()) return '429 Too Many Requests';
     const id = this.#newId();
     const number = ++this.#count;
-    const event: SocketEvent = { ...eventOf(id, '$connect', 'CONNECT'), headers: headersOf(request) };
+    const { requestContext } = eventOf(id, '$connect', 'CONNECT');
+    const event: SocketEvent = { requestContext: { ...requestContext, authorizer }, headers: headersOf(request) };
     const fail = () => socket.destroy();
     socket.on('error', fail);
     const reply = await this.#environments.invoke(({ connect }) => connect(event)).catch(() => undefined);

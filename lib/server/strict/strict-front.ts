@@ -3,7 +3,7 @@ import { Afterwards } from '../../handlers/afterwards.ts';
 import type { DispatchEvent } from '../../handlers/events.ts';
 import { setUp, systemClock, systemRandom } from '../../handlers/parts.ts';
 import { Alarms } from '../alarms.ts';
-import { doorsOf, type Front, type FrontParts } from '../front.ts';
+import { accessOf, doorsOf, type Front, type FrontParts } from '../front.ts';
 import { type Functions, functionsOf } from '../functions.ts';
 import { chanceOf } from './chance.ts';
 import { Environments } from './environments.ts';
@@ -25,13 +25,14 @@ export function strictFront({ options, store, limits, onFailure }: FrontParts): 
       store,
       random,
       limits,
+      access: accessOf(options, store),
       log: options.log ?? (() => {}),
       push: gateway.push,
       clock: systemClock,
       cacheBytes: CACHE_BYTES,
       endsWithReply: true,
       alarm: alarms.set,
-      dispatch: async (shard, nonce) => dispatch({ shard, nonce }),
+      dispatch: async (shard, nonce, hops) => dispatch({ shard, nonce, hops }),
       onFailure: (error) => {
         if (error.code === 'NOT_MASTER') onFailure(error);
       },

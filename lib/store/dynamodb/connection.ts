@@ -1,5 +1,7 @@
 import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
-import { DEFAULT_GROUP, tableNames } from './tables.ts';
+import { DEFAULT_GROUP, type DestinationGroup, groupDestinations } from '../../model/groups.ts';
+import { type Consumption, report } from './consumption.ts';
+import { tableNames } from './tables.ts';
 
 /** The tables, and two clients on them. */
 export type Connection = {
@@ -20,24 +22,29 @@ export type ConnectionOptions = {
   readonly endpoint?: string;
   /** Anything else of the SDK's client: region, credentials. */
   readonly client?: DynamoDBClientConfig;
-  /** The destination groups, each with a table. */
-  readonly groups?: readonly string[];
-  /** Which of the groups a shard belongs to. */
-  readonly groupOf?: (shard: string) => string;
+  /** Destinations that have a table of their own, by group. Default: all share one. */
+  readonly groups?: readonly DestinationGroup[];
+  /** Told what each call consumed. Default: DynamoDB is not asked. */
+  readonly consumption?: Consumption;
 };
 
 const CONNECT_MS = 2_000;
 const REQUEST_MS = 5_000;
 const SOCKETS = 256;
 
+/** @throws BrokerError for groups that are not valid */
 export function connect(options: ConnectionOptions): Connection {
-  const { tablePrefix, groups = [DEFAULT_GROUP], groupOf = () => DEFAULT_GROUP } = options;
+  const { tablePrefix } = options;
+  const { names, groupOf } = groupDestinations(options.groups ?? []);
   const config = clientConfig(options);
+  const patient = new DynamoDBClient(config);
+  const once = new DynamoDBClient({ ...config, maxAttempts: 1 });
+  if (options.consumption) for (const client of [patient, once]) report(client, options.consumption);
   return {
-    patient: new DynamoDBClient(config),
-    once: new DynamoDBClient({ ...config, maxAttempts: 1 }),
+    patient,
+    once,
     shardTable: (shard) => tableNames(tablePrefix, groupOf(shard)).shards,
-    shardTables: groups.map((group) => tableNames(tablePrefix, group).shards),
+    shardTables: names.map((group) => tableNames(tablePrefix, group).shards),
     directoryTable: tableNames(tablePrefix, DEFAULT_GROUP).directory,
   };
 }

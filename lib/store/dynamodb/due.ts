@@ -1,9 +1,9 @@
-import { DeleteItemCommand, PutItemCommand, paginateQuery } from '@aws-sdk/client-dynamodb';
+import { DeleteItemCommand, PutItemCommand, paginateQuery, ScanCommand } from '@aws-sdk/client-dynamodb';
 import type { Due } from '../port.ts';
 import type { Connection } from './connection.ts';
 import { type Item, itemKey, namesIn, numberOf, readNumber, readText } from './expression.ts';
 import { completed } from './failures.ts';
-import { attributes, DUE_PARTITIONS, dueIndex, duePartition, headSort, wakeSort } from './tables.ts';
+import { attributes, DUE_PARTITIONS, DUE_SCAN_ITEMS, dueIndex, duePartition, headSort, wakeSort } from './tables.ts';
 
 /** Idempotent. */
 export async function putWake(db: Connection, shard: string, minute: number): Promise<void> {
@@ -20,16 +20,38 @@ export async function removeWake(db: Connection, shard: string, minute: number):
   await completed(db.patient.send(new DeleteItemCommand({ TableName: db.shardTable(shard), Key })));
 }
 
-/** What is due, the oldest first, from all partitions of the index: an eventually consistent read. */
+/**
+ * What is due, the oldest first: an eventually consistent read. A table that cannot be read does not keep the others
+ * waiting: it has its turn at the next look, as has what an index does not show yet.
+ */
 export async function listDue(db: Connection, minute: number, limit: number): Promise<readonly Due[]> {
-  const partitions = Array.from({ length: DUE_PARTITIONS }, (_, spread) => spread);
-  const lists = await Promise.all(
-    db.shardTables.flatMap((table) => partitions.map((spread) => queryDue(db, table, spread, minute, limit))),
-  );
+  const lists = await Promise.allSettled(db.shardTables.map((table) => listTable(db, table, minute, limit)));
+  const [failed] = lists.filter((list) => list.status === 'rejected');
+  if (failed && lists.every((list) => list.status === 'rejected')) throw failed.reason;
   return lists
-    .flat()
+    .flatMap((list) => (list.status === 'fulfilled' ? list.value : []))
     .sort((a, b) => a.minute - b.minute)
     .slice(0, limit);
+}
+
+/** The index read whole, or if it holds much, the oldest of each of its partitions. */
+async function listTable(db: Connection, table: string, minute: number, limit: number): Promise<readonly Due[]> {
+  const few = await scanDue(db, table, minute);
+  if (few) return few;
+  const partitions = Array.from({ length: DUE_PARTITIONS }, (_, spread) => spread);
+  const lists = await Promise.all(partitions.map((spread) => queryDue(db, table, spread, minute, limit)));
+  return lists.flat();
+}
+
+/**
+ * What is due of an index that holds little, as most do at most times: one read, where each of the partitions costs at
+ * least as much by itself. Undefined if it holds more than that read shows.
+ */
+async function scanDue(db: Connection, TableName: string, minute: number): Promise<readonly Due[] | undefined> {
+  const scan = new ScanCommand({ TableName, IndexName: dueIndex.name, Limit: DUE_SCAN_ITEMS });
+  const { Items = [], LastEvaluatedKey } = await completed(db.patient.send(scan));
+  if (LastEvaluatedKey) return undefined;
+  return Items.map(readDue).filter((due) => due.minute <= minute);
 }
 
 async function queryDue(

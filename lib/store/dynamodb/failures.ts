@@ -55,6 +55,11 @@ const busy = new Set([
   'TransactionInProgressException',
 ]);
 
+/** Whether DynamoDB put a call off. */
+export function isThrottled(cause: unknown): boolean {
+  return busy.has(String((cause as { name?: unknown } | undefined)?.name));
+}
+
 const network =
   /^(E[A-Z]{3,}|TimeoutError|AbortError|NetworkingError|InternalServerError|InternalFailure|ServiceUnavailable)/;
 
@@ -64,8 +69,7 @@ function asStoreError(cause: unknown): BrokerError {
   const { name, code, message, $metadata } = (cause ?? {}) as Partial<Record<string, unknown>> & {
     $metadata?: { httpStatusCode?: number };
   };
-  if (busy.has(String(name)))
-    return new BrokerError('OVERLOADED', 'DynamoDB is throttling; try again later.', { cause });
+  if (isThrottled(cause)) return new BrokerError('OVERLOADED', 'DynamoDB is throttling; try again later.', { cause });
   if (String(message).includes('Item size to update has exceeded')) {
     return new BrokerError('OVERLOADED', 'The shard has more to do than one item holds; try again later.', { cause });
   }

@@ -38,6 +38,9 @@ export const attributes = {
 /** How many partitions the index of what is due is spread over. */
 export const DUE_PARTITIONS = 32;
 
+/** An index of fewer items than this is read whole, in one read of some 20 KB at most. */
+export const DUE_SCAN_ITEMS = 256;
+
 export const dueIndex = {
   name: 'due',
   partitionKey: { name: attributes.spread, type: 'N' },
@@ -71,9 +74,6 @@ export function duePartition(shard: string): number {
   for (let at = 0; at < shard.length; at++) hash = Math.imul(hash ^ shard.charCodeAt(at), 0x01000193);
   return (hash >>> 0) % DUE_PARTITIONS;
 }
-
-/** The group of destinations that nothing else was said about. */
-export const DEFAULT_GROUP = 'default';
 
 /** The shard table of a destination group, and the one directory table of the broker. */
 export function tableNames(prefix: string, group: string): { readonly shards: string; readonly directory: string } {

@@ -21,6 +21,9 @@ export function memoryBroker(limits: Partial<Limits> = {}, parts: Partial<Broker
     dispatch: async () => {},
     alarm: () => {},
     log: () => {},
+    trace: () => {},
+    meter: () => {},
+    watched: [],
     ...parts,
   };
 }

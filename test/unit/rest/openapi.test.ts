@@ -45,11 +45,14 @@ describe('the description at /openapi.json', () => {
     expect(operations.map(([operation]) => operation).sort()).toEqual([
       'delete /v1/queues/{name}',
       'delete /v1/queues/{name}/messages',
+      'delete /v1/users/{name}',
       'get /health',
       'get /openapi.json',
       'get /v1/queues',
       'get /v1/queues/{name}',
       'get /v1/queues/{name}/messages',
+      'get /v1/users',
+      'get /v1/users/{name}',
       'post /v1/deliveries/acknowledge',
       'post /v1/deliveries/extend',
       'post /v1/deliveries/reject',
@@ -57,8 +60,18 @@ describe('the description at /openapi.json', () => {
       'post /v1/queues/{name}/receive',
       'post /v1/topics/{name}/messages',
       'put /v1/queues/{name}',
+      'put /v1/users/{name}',
     ]);
     expect(new Set(operations.map(([, id]) => id)).size).toBe(operations.length);
+  });
+
+  it('says what each operation needs, and by which schemes it is shown', () => {
+    const { securitySchemes } = document.components;
+    expect(securitySchemes).toMatchObject({ password: { scheme: 'basic' }, token: { scheme: 'bearer' } });
+    const { post } = document.paths['/v1/queues/{name}/messages'];
+    expect(post.security).toEqual([{ password: [] }, { token: [] }]);
+    expect(post.description).toContain('"write"');
+    expect(document.paths['/health'].get.security).toEqual([]);
   });
 
   it('declares the parameters of each path and query', () => {

@@ -1,0 +1,159 @@
+import { connectHandler } from '../lib/handlers/connect.ts';
+import { frameHandler } from '../lib/handlers/frame.ts';
+import { type Parts, setUp, systemRandom } from '../lib/handlers/parts.ts';
+import { sweepHandler } from '../lib/handlers/sweep.ts';
+import { cloudLimits } from '../lib/model/limits.ts';
+import type { Headers } from '../lib/model/message.ts';
+import { encodeFrame } from '../lib/stomp/encode.ts';
+import { decodeFrames } from '../lib/stomp/parser.ts';
+import { countingStore } from '../lib/store/counting.ts';
+import { MemoryStore } from '../lib/store/memory/memory-store.ts';
+import type { Taken } from './prices.ts';
+
+/**
+ * The cost ledger: what DynamoDB bills per message, from SEND to acknowledged, through the Lambda handlers with the
+ * cloud's limits. A batch of n is one WebSocket message of n SEND frames, and one of n ACK frames; no receipts are asked
+ * for. On a topic each message goes to every subscriber, and is acknowledged by nobody.
+ */
+
+export type Case = {
+  readonly scenario: 'queue' | 'topic';
+  readonly subscribers: number;
+  readonly bodyBytes: number;
+  readonly batch: number;
+  readonly writeUnitsMax: number;
+};
+
+export type Cost = Omit<Case, 'writeUnitsMax'> & {
+  readonly writesPerMessage: number;
+  readonly readsPerMessage: number;
+  readonly writeUnitsPerMessage: number;
+  readonly perMessage: Taken;
+};
+
+const queue = { scenario: 'queue', subscribers: 1 } as const;
+const topic = { scenario: 'topic', bodyBytes: 200 } as const;
+
+export const cases: readonly Case[] = [
+  { ...queue, bodyBytes: 200, batch: 1, writeUnitsMax: 4 },
+  { ...queue, bodyBytes: 200, batch: 10, writeUnitsMax: 0.7 },
+  { ...queue, bodyBytes: 200, batch: 100, writeUnitsMax: 0.3 },
+  { ...queue, bodyBytes: 1024, batch: 1, writeUnitsMax: 5 },
+  { ...queue, bodyBytes: 1024, batch: 10, writeUnitsMax: 1.6 },
+  { ...queue, bodyBytes: 1024, batch: 100, writeUnitsMax: 1.2 },
+  { ...topic, subscribers: 1, batch: 1, writeUnitsMax: 3 },
+  { ...topic, subscribers: 50, batch: 1, writeUnitsMax: 3 },
+  { ...topic, subscribers: 50, batch: 10, writeUnitsMax: 0.6 },
+];
+
+/** Requests before the counting begins: the shard is created, its consumer joins, its wake-up is put down. */
+const WARM_UP = 3;
+const REQUESTS = 200;
+
+export async function measure({ scenario, subscribers, bodyBytes, batch }: Case): Promise<Cost> {
+  const counting = countingStore(new MemoryStore());
+  const arrived: Headers[] = [];
+  const limits = { ...cloudLimits, prefetchMax: batch };
+  const taken = { socketMessages: 0, invocations: 0 };
+  const bench = setUp({
+    ...parts,
+    limits,
+    store: counting.store,
+    push: {
+      ...parts.push,
+      async post(_connection, octets) {
+        taken.socketMessages += metered(octets);
+        const { frames } = decodeFrames(octets, {
+          limits: { ...limits, frameBytes: 1e6 },
+          version: '1.2',
+          role: 'client',
+        });
+        arrived.push(...frames.filter(({ command }) => command === 'MESSAGE').map(({ headers }) => headers));
+        return 'sent';
+      },
+    },
+    dispatch: async () => void taken.invocations++,
+  });
+  const [connect, frame] = [connectHandler(bench), frameHandler(bench)];
+  const open = async (connectionId: string) => {
+    const event = { requestContext: { connectionId } };
+    const send = (frames: readonly Buffer[]) => {
+      const octets = Buffer.concat(frames);
+      taken.invocations++;
+      taken.socketMessages += metered(octets);
+      return frame({ ...event, body: octets.toString('utf8'), isBase64Encoded: false }, noContext);
+    };
+    await connect(event, noContext);
+    await send([encodeFrame('CONNECT', { 'accept-version': '1.2', host: '/' }, nothing, '1.2')]);
+    return send;
+  };
+  const destination = `/${scenario}/orders`;
+  const ack = scenario === 'queue' ? 'client-individual' : 'auto';
+  const subscription = { id: '0', destination, ack, 'prefetch-count': String(batch) };
+  const connections = await Promise.all(Array.from({ length: subscribers }, (_, i) => open(`bench-${i}`)));
+  for (const subscribe of connections) await subscribe([encodeFrame('SUBSCRIBE', subscription, nothing, '1.2')]);
+  const send = connections[0] ?? (await open('bench'));
+  const body = Buffer.alloc(bodyBytes, 'x');
+  for (let request = -WARM_UP; request < REQUESTS; request++) {
+    if (request === 0) {
+      counting.reset();
+      Object.assign(taken, { socketMessages: 0, invocations: 0 });
+    }
+    await send(Array.from({ length: batch }, () => encodeFrame('SEND', { destination }, body, '1.2')));
+    const got = arrived.splice(0);
+    if (got.length !== batch * subscribers) throw new Error(`${got.length} of ${batch * subscribers} arrived`);
+    const tokens = got.flatMap((headers) => headers.ack ?? []);
+    if (tokens.length > 0) await send(tokens.map((id) => encodeFrame('ACK', { id }, nothing, '1.2')));
+  }
+  const { writes, reads, writeUnits, readUnits } = counting.counts().total;
+  const messages = REQUESTS * batch;
+  return {
+    scenario,
+    subscribers,
+    bodyBytes,
+    batch,
+    writesPerMessage: round(writes / messages),
+    readsPerMessage: round(reads / messages),
+    writeUnitsPerMessage: round(writeUnits / messages),
+    perMessage: {
+      writeUnits: writeUnits / messages,
+      readUnits: readUnits / messages,
+      socketMessages: taken.socketMessages / messages,
+      invocations: taken.invocations / messages,
+    },
+  };
+}
+
+/** Wake-ups are put down once a minute a shard, however many messages that minute has: they are not counted here. */
+const stillClock = { now: () => Date.UTC(2026, 0, 1), sleep: async () => {} };
+
+const parts: Parts = {
+  store: new MemoryStore(),
+  push: { post: async () => 'sent', close: async () => {}, isOpen: async () => true },
+  limits: cloudLimits,
+  clock: stillClock,
+  random: systemRandom(),
+  log: () => {},
+  dispatch: async () => {},
+  alarm: () => {},
+  endsWithReply: true,
+};
+
+/** API Gateway counts each 32 KB of a message, or part of that, as one. */
+function metered(octets: Uint8Array): number {
+  return Math.ceil(octets.byteLength / (32 * 1024));
+}
+
+/** What a sweep reads when nothing is due. */
+export async function measureIdle(): Promise<{ readUnits: number }> {
+  const counting = countingStore(new MemoryStore());
+  await sweepHandler(setUp({ ...parts, store: counting.store }))(undefined, noContext);
+  return counting.counts().total;
+}
+
+const noContext = {} as never;
+const nothing = new Uint8Array();
+
+function round(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}

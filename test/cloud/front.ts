@@ -1,0 +1,73 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { WebSocket, WebSocketServer } from 'ws';
+
+/** Where the deployed broker is for its clients. */
+export type Front = { readonly url: string; readonly webSocketUrl: string; readonly close: () => Promise<void> };
+
+const UNSUPPORTED_DATA = 1003;
+
+/**
+ * Stands in front of the emulator and does what API Gateway does and it does not: it answers the subprotocol, refuses
+ * binary frames, and has the API at the root of an address. See docs/decisions/0020.
+ */
+export async function openFront(endpoint: string, httpApi: string, webSocketApi: string): Promise<Front> {
+  const { host } = new URL(endpoint);
+  const server = createServer((incoming, outgoing) => {
+    const path = `/_aws/execute-api/${httpApi}/%24default${incoming.url}`;
+    const { method } = incoming;
+    const onward = request(endpoint + path, { method, headers: incoming.headers }, (answer) => {
+      outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
+      answer.pipe(outgoing);
+    });
+    onward.on('error', () => outgoing.destroy());
+    incoming.pipe(onward);
+  });
+  const sockets = new WebSocketServer({ noServer: true, handleProtocols: firstOf });
+  server.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const { search } = new URL(incoming.url ?? '/', 'ws://any');
+    const behind = new WebSocket(`ws://${host}/_aws/execute-api/${webSocketApi}/live${search}`, {
+      headers: handshakeHeaders(incoming),
+    });
+    behind.on('unexpected-response', (_, answer) => {
+      socket.end(`HTTP/1.1 ${answer.statusCode} ${answer.statusMessage}\r\ncontent-length: 0\r\n\r\n`);
+      behind.terminate();
+    });
+    behind.on('error', () => socket.destroy());
+    behind.once('open', () => sockets.handleUpgrade(incoming, socket, head, (before) => join(before, behind)));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    webSocketUrl: `ws://127.0.0.1:${port}`,
+    async close() {
+      for (const socket of sockets.clients) socket.terminate();
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+/** The broker's answer to `$connect` does not come through: the tests ask its function for that by itself. */
+function firstOf(offered: ReadonlySet<string>): string | false {
+  return [...offered][0] ?? false;
+}
+
+function handshakeHeaders({ headers }: IncomingMessage): Record<string, string> {
+  const names = ['authorization', 'origin', 'cookie', 'sec-websocket-protocol'];
+  return Object.fromEntries(names.flatMap((name) => (headers[name] ? [[name, String(headers[name])]] : [])));
+}
+
+function join(before: WebSocket, behind: WebSocket): void {
+  before.on('message', (data, isBinary) => {
+    if (isBinary) before.close(UNSUPPORTED_DATA, 'binary frames are not taken');
+    else behind.send(data.toString());
+  });
+  behind.on('message', (data) => before.send(data.toString()));
+  before.on('close', () => behind.terminate());
+  behind.on('close', () => before.close());
+}
