@@ -1,5 +1,7 @@
+import type { Request } from '../shard/entry.ts';
 import { decodePage, endOf, type Reference } from '../shard/reference.ts';
 import type { Consumer } from '../shard/state.ts';
+import { isExtended } from '../shard/wake-up.ts';
 import { appendIfThere } from './inbox.ts';
 import { leadLater } from './lead.ts';
 import type { Broker } from './parts.ts';
@@ -29,7 +31,8 @@ export async function leaveShard(
 
 /**
  * Puts off the expiry of all that the shard still needs, then says so in its state: a message that waits for long is
- * never taken by the expiry that removes consumed ones.
+ * never taken by the expiry that removes consumed ones. Where it is cut short, what it came to is said, and not done
+ * again.
  */
 export async function extendBodies(broker: Broker, shard: string): Promise<void> {
   const head = await broker.store.readHead(shard);
@@ -37,9 +40,31 @@ export async function extendBodies(broker: Broker, shard: string): Promise<void>
   const { held, references } = stateOfHead(head);
   const born = Math.floor(broker.clock.now() / 1000);
   const expiresAt = born + Math.floor(broker.limits.retentionMs / 1000);
-  await extendAll(broker, shard, [...held, ...references], expiresAt);
-  const upTo = Math.max(0, ...[...held, ...references].map(endOf));
-  const request = { kind: 'extended', upTo, born } as const;
+  let upTo = 0;
+  try {
+    for (const part of partsOf(
+      [...held, ...references].filter((reference) => isExtended(reference.born, born, broker.limits)),
+    )) {
+      await extendAll(broker, shard, part, expiresAt);
+      upTo = Math.max(...part.map(endOf));
+    }
+  } finally {
+    if (upTo > 0) await noteExtended(broker, shard, { kind: 'extended', upTo, born });
+  }
+}
+
+/** Batches together, each page by itself: it may lead to many items. */
+function partsOf(references: readonly Reference[]): readonly (readonly Reference[])[] {
+  const parts: Reference[][] = [];
+  for (const reference of references) {
+    const last = parts.at(-1);
+    if (last?.[0]?.level === 0 && reference.level === 0) last.push(reference);
+    else parts.push([reference]);
+  }
+  return parts;
+}
+
+async function noteExtended(broker: Broker, shard: string, request: Request & { kind: 'extended' }): Promise<void> {
   const appended = await appendIfThere(broker, shard, [{ id: broker.random.id(), request }], { ring: true });
   leadLater(broker, appended?.mastership);
 }

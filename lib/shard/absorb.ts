@@ -15,6 +15,7 @@ import { endOf, extended, type Reference } from './reference.ts';
 import { admit, admitForward, rememberLeft } from './repeats.ts';
 import type { Flight } from './state.ts';
 import { suspect } from './takeover.ts';
+import { isExtended } from './wake-up.ts';
 
 /**
  * Takes the inbox into the state. Messages get their sequences by inbox position; what ends deliveries follows, so
@@ -65,9 +66,15 @@ function arrive(draft: Draft, entry: Entry, context: Context): void {
       if (admit(draft, entry) !== 'repeat') draft.counts.purged += dropReady(draft);
       return;
     case 'extended':
-      draft.references = draft.references.map((r) => (r.first < entry.upTo ? extended(r, entry.born) : r));
-      draft.held = draft.held.map((r) => (r.first < entry.upTo ? extended(r, entry.born) : r));
+      extend(draft, entry, context);
   }
+}
+
+/** A page that was written meanwhile may list what was not extended. */
+function extend(draft: Draft, { upTo, born }: Entry & { kind: 'extended' }, { limits }: Context): void {
+  const extendOne = (r: Reference) => (endOf(r) <= upTo && isExtended(r.born, born, limits) ? extended(r, born) : r);
+  draft.references = draft.references.map(extendOne);
+  draft.held = draft.held.map(extendOne);
 }
 
 function arriveMessages(draft: Draft, entry: Entry & { kind: 'send' }): void {

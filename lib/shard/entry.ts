@@ -63,7 +63,7 @@ export type Request =
   /** A pull of at most `max` messages, each to be acknowledged before `deadline`. */
   | { readonly kind: 'receive'; readonly max: number; readonly deadline: number }
   | { readonly kind: 'purge' }
-  /** Bodies of the sequences below `upTo` were extended at `born`, in seconds since the epoch. */
+  /** Of the bodies of sequences below `upTo`, those that were due were extended at `born`, in seconds since the epoch. */
   | { readonly kind: 'extended'; readonly upTo: number; readonly born: number };
 
 const kinds = [

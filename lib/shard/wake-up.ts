@@ -98,9 +98,17 @@ export function oldestSince(state: Pick<State, 'held' | 'references'>): number |
   return oldest === Number.POSITIVE_INFINITY ? undefined : oldest;
 }
 
-/** Halfway through their retention, bodies that are still needed are extended. */
+/** Halfway through the retention of the oldest, bodies that are still needed are extended. */
 export function extensionTime(born: number, limits: Limits): number {
   return born * 1000 + limits.retentionMs / 2;
+}
+
+/**
+ * Whether what was born at one time is extended at the other, both in seconds since the epoch: not what is young, or
+ * was extended a little while ago by an attempt that was cut short.
+ */
+export function isExtended(born: number, at: number, limits: Limits): boolean {
+  return (at - born) * 1000 >= limits.retentionMs / 4;
 }
 
 /** The minute to put down for the sweep, if none that is near enough is put down already. */

@@ -34,7 +34,7 @@ const smallLimits: Limits = {
   postMs: 200,
   unknownPostMs: 1500,
   retryMs: 1500,
-  retentionMs: 30 * 60_000,
+  retentionMs: 60 * 60_000,
   probeMs: 5000,
   probeMaxMs: 20_000,
 };
@@ -54,7 +54,7 @@ const START_MS = Date.UTC(2026, 0, 1);
 const MINUTE_MS = 60_000;
 const EXPIRY_MS = 5000;
 /** Longer than bodies are kept. */
-const NIGHT_MS = 35 * MINUTE_MS;
+const NIGHT_MS = 65 * MINUTE_MS;
 const EARLIEST_NIGHT_MS = 2000;
 const DRAIN_MS = 30 * MINUTE_MS;
 const PROMPT_MS = 20_000;

@@ -14,7 +14,7 @@ export const fanOut: Workload = {
   begin(world, site) {
     const topic = 'prices';
     const common = { topic, restMs: 300, transient: 0.3, expiring: 0.1 };
-    const publishers = [1, 2].map((n) => new Publisher(world, site, `t${n}`, { ...common, count: 56 }));
+    const publishers = [1, 2].map((n) => new Publisher(world, site, `t${n}`, { ...common, count: 64 }));
     for (const [n, lifeMs] of [300, 1000, 5000, 20_000, 60_000].entries()) {
       new Subscriber(world, site, `s${n}`, topic, lifeMs);
     }
