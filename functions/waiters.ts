@@ -6,7 +6,7 @@ const WAITERS_MAX = 16;
 
 /**
  * The times that invocations of this environment wait for. Each time has its own: one that wakes and finds nothing to
- * do, since the time was put off or another environment's was first, ends without asking again.
+ * do, since the time was put off or another environment's was first, asks for the next deadline, if there is one.
  */
 export class Waiters {
   readonly #waiting = new Map<string, number>();

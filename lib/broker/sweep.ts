@@ -1,6 +1,6 @@
 import { asBrokerError } from '../model/errors.ts';
 import { isDead, leaseFrom } from '../shard/lease.ts';
-import { minuteOf } from '../shard/wake-up.ts';
+import { minuteOf, nextDeadline } from '../shard/wake-up.ts';
 import type { Due, Head } from '../store/port.ts';
 import { becomeMaster, freshNonce, stealIfDead } from './inbox.ts';
 import { lead } from './lead.ts';
@@ -21,10 +21,17 @@ export async function wake(broker: Broker, shard: string): Promise<void> {
   if (mastership) await lead(broker, mastership);
 }
 
-/** A turn for a shard if there is work to see. Of several who wait for the same time, the first does it all. */
+/**
+ * A turn for a shard if there is work to see. Of several who wait for the same time, the first does it all. Where what
+ * was waited for is over, a later deadline may be left that nobody waits for yet.
+ */
 export async function look(broker: Broker, shard: string): Promise<void> {
   const head = await broker.store.readHead(shard);
-  if (head && viewHead(broker, head).hasWork) await wake(broker, shard);
+  if (!head) return;
+  const { hasWork, draft } = viewHead(broker, head);
+  if (hasWork) return await wake(broker, shard);
+  const deadline = nextDeadline(draft);
+  if (deadline !== undefined) broker.alarm(shard, deadline, deadline);
 }
 
 /**

@@ -38,8 +38,16 @@ export function nextWakeUp(draft: Draft, context: Context): number | undefined {
  * pulls sees a deadline pass by himself; questions, extensions and expiry have time.
  */
 export function nextAwaited(draft: Draft, context: Context): number | undefined {
-  const isAwaited = draft.consumers.some((consumer) => consumer.connection !== '');
-  return isAwaited ? earliest([...deadlines(draft), retryTime(draft, context)]) : undefined;
+  return hasConnected(draft) ? earliest([...deadlines(draft), retryTime(draft, context)]) : undefined;
+}
+
+/** The next deadline that a connected consumer waits for. */
+export function nextDeadline(draft: Draft): number | undefined {
+  return hasConnected(draft) ? earliest(deadlines(draft)) : undefined;
+}
+
+function hasConnected({ consumers }: Draft): boolean {
+  return consumers.some((consumer) => consumer.connection !== '');
 }
 
 function deadlines({ flights }: Draft): number[] {

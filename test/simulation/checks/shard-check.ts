@@ -109,7 +109,7 @@ export class ShardCheck {
     // An audience has room for everything.
     if (!isTopic(this.name)) this.#checkFlags(was, standings, absorbed, repeats, isTakeover);
     this.#checkBodies(state, standings);
-    this.#noteDeliveries(state, standings);
+    this.#noteDeliveries(state, standings, isTakeover);
     this.doubted.clear();
     this.#state = state;
     this.#standings = standings;
@@ -197,7 +197,11 @@ export class ShardCheck {
     }
   }
 
-  #noteDeliveries({ flights, returned, consumers }: State, standings: ReadonlyMap<number, Standing>): void {
+  #noteDeliveries(
+    { flights, returned, consumers }: State,
+    standings: ReadonlyMap<number, Standing>,
+    isTakeover: boolean,
+  ): void {
     const { history } = this.#witness;
     const queue = queueOf(this.name);
     const pulls = new Set(consumers.filter(({ connection }) => connection === '').map(({ number }) => number));
@@ -209,6 +213,8 @@ export class ShardCheck {
         if (isNew && pulls.has(range.consumer)) {
           history.given(queue, `${key}-${index}`, range.attempt, range.redelivered);
         }
+        // What a dead master had not pushed yet comes after what it had, and bears no flag.
+        if (isNew && isTakeover && range.transient) history.displaced(queue, `${key}-${index}`);
       }
     }
     for (const range of returned) {
