@@ -25,6 +25,7 @@ export type Connection = {
 };
 
 const DAY_S = 24 * 60 * 60;
+const HOUR_S = 60 * 60;
 
 function keyOf(connection: string) {
   // A family each: a directory spreads by family.
@@ -34,6 +35,22 @@ function keyOf(connection: string) {
 /** The connection, or undefined if it is not open. */
 export async function readConnection({ store }: Broker, connection: string): Promise<Connection | undefined> {
   const bytes = await store.getRecord(keyOf(connection));
+  return bytes && decode(bytes);
+}
+
+/** Where a connection that is over leaves what its last frames are read by. */
+function traceOf(connection: string) {
+  return { family: `connection ${connection}`, name: 'left' };
+}
+
+/**
+ * The connection to which a frame belongs that is handled now. In the cloud one that was sent before a DISCONNECT may
+ * be handled after it: it finds the session as it was, without subscriptions.
+ */
+export async function readSender(broker: Broker, connection: string): Promise<Connection | undefined> {
+  const open = await readConnection(broker, connection);
+  if (open) return open;
+  const bytes = await broker.store.getRecord(traceOf(connection));
   return bytes && decode(bytes);
 }
 
@@ -105,6 +122,12 @@ export async function closeConnection(
       ),
     ),
   );
+  if (record.version !== '') await leaveTrace(broker, connection, record);
   await broker.store.deleteRecord(keyOf(connection));
   if (record.principal) await forgetSession(broker, connection, record.principal);
+}
+
+async function leaveTrace(broker: Broker, connection: string, record: Connection): Promise<void> {
+  const expiresAt = Math.floor(broker.clock.now() / 1000) + HOUR_S;
+  await broker.store.putRecord(traceOf(connection), encode({ ...record, subscriptions: [] }), { expiresAt });
 }

@@ -1,5 +1,5 @@
 import middy from '@middy/core';
-import { type Connection, readConnection } from '../broker/connections.ts';
+import { type Connection, readSender } from '../broker/connections.ts';
 import type { Broker } from '../broker/parts.ts';
 import { asBrokerError, BrokerError } from '../model/errors.ts';
 import { readCommand } from '../stomp/command.ts';
@@ -116,7 +116,7 @@ async function carryOut(
 /** A failure is the client's to know, as any other: nobody else would tell it in STOMP. */
 async function readRecord(broker: Broker, connection: string): Promise<Connection | BrokerError> {
   try {
-    return (await readConnection(broker, connection)) ?? { version: '', subscriptions: [] };
+    return (await readSender(broker, connection)) ?? { version: '', subscriptions: [] };
   } catch (cause) {
     const error = asBrokerError(cause);
     broker.log('connection record unread', { connection }, error);

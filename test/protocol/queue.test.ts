@@ -322,6 +322,15 @@ describe('a session', () => {
     await expectQueue(queue).toMatchObject({ depth: 1 });
   });
 
+  it('that ends by DISCONNECT loses nothing that was sent before, though nobody waited for it', async () => {
+    const queue = freshQueue();
+    const { client, closed } = await connect(broker.webSocketUrl);
+    for (let i = 0; i < 20; i++) client.publish({ destination: queue, body: String(i) });
+    await client.deactivate();
+    await closed;
+    await expectQueue(queue).toMatchObject({ depth: 20 });
+  });
+
   it('takes the first of repeated headers', async () => {
     const [one, other] = [freshQueue(), freshQueue()];
     const raw = await RawStomp.connect(broker.rawUrl);

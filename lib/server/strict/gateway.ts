@@ -157,7 +157,10 @@ export class Gateway {
     this.#connections.delete(id);
     if (this.#isDraining || this.#chance(`disconnect ${number}`) < this.#rules.lostDisconnects) return;
     const event = eventOf(id, '$disconnect', 'DISCONNECT');
-    this.#underWay.defer(async () => void (await this.#environments.invoke(({ disconnect }) => disconnect(event))));
+    this.#underWay.defer(async () => {
+      await this.#shuffle(`disconnect ${number} late`);
+      await this.#environments.invoke(({ disconnect }) => disconnect(event));
+    });
   }
 
   async #shuffle(name: string): Promise<void> {

@@ -46,3 +46,17 @@ it('lets no subscription bring back a connection that went meanwhile', async () 
   await frameHandler(bench)({ ...event, body: subscribeFrame('a') }, context);
   expect(await readConnection(bench.broker, 'c')).toBeUndefined();
 });
+
+it('does what was sent before a DISCONNECT, though it is handled after the connection went', async () => {
+  const bench = benchOn(new MemoryStore());
+  const frame = frameHandler(bench);
+  await connectHandler(bench)(event, context);
+  await frame({ ...event, body: 'CONNECT\naccept-version:1.2\nhost:a\n\n\0' }, context);
+  await frame({ ...event, body: 'DISCONNECT\nreceipt:r\n\n\0' }, context);
+  await disconnectHandler(bench)(event, context);
+  await frame({ ...event, body: 'SEND\ndestination:late\n\nbody\0' }, context);
+  expect(await describeQueue(bench.broker, 'late')).toMatchObject({ depth: 1 });
+  await frame({ ...event, body: subscribeFrame('late') }, context);
+  expect(await describeQueue(bench.broker, 'late')).toMatchObject({ consumers: 0 });
+  expect(await readConnection(bench.broker, 'c')).toBeUndefined();
+});
