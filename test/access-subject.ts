@@ -1,5 +1,5 @@
-import { startBroker } from '../lib/server/start-broker.ts';
 import type { Frame } from '../lib/stomp/frame.ts';
+import { startOwn, subjectKind } from './subject.ts';
 import { TokenIssuer } from './token-issuer.ts';
 import { WebSocketStomp } from './web-socket-stomp.ts';
 
@@ -20,7 +20,7 @@ const password = 'open sesame';
 const { CIRRUSMQ_URL, CIRRUSMQ_WEBSOCKET_URL, CIRRUSMQ_PASSWORD = password, CIRRUSMQ_ISSUER_PORT = '0' } = process.env;
 
 /** True where the broker is deployed, and this process sees nothing of its log. */
-export const isRemote = Boolean(CIRRUSMQ_URL && CIRRUSMQ_WEBSOCKET_URL);
+export const isRemote = subjectKind === 'remote';
 
 /**
  * Starts a broker in this process; or finds a fresh deployed one, whose administrator `admin` has the password
@@ -28,15 +28,13 @@ export const isRemote = Boolean(CIRRUSMQ_URL && CIRRUSMQ_WEBSOCKET_URL);
  */
 export async function startAccessSubject(): Promise<AccessSubject> {
   const issuer = await TokenIssuer.open(Number(CIRRUSMQ_ISSUER_PORT));
-  if (CIRRUSMQ_URL && CIRRUSMQ_WEBSOCKET_URL) {
+  if (isRemote && CIRRUSMQ_URL && CIRRUSMQ_WEBSOCKET_URL) {
     const administrator = basic('admin', CIRRUSMQ_PASSWORD);
     const urls = { url: CIRRUSMQ_URL.replace(/\/+$/, ''), webSocketUrl: CIRRUSMQ_WEBSOCKET_URL };
     return { ...urls, issuer, administrator, logged: () => '', close: () => issuer.close() };
   }
   const lines: string[] = [];
-  const broker = await startBroker({
-    port: 0,
-    memory: true,
+  const broker = await startOwn({
     access: {
       tokens: { issuer: issuer.url, audience: TokenIssuer.audience },
       administrator: { name: 'admin', password },

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, it } from 'vitest';
 import { cloudLimits, type Limits, localLimits } from '../lib/model/limits.ts';
+import type { BrokerOptions, RunningBroker } from '../lib/server/options.ts';
 import { startBroker } from '../lib/server/start-broker.ts';
 
 /**
@@ -49,13 +50,14 @@ export async function startSubject(limits: Partial<Limits> = {}): Promise<Subjec
     const webSocketUrl = CIRRUSMQ_WEBSOCKET_URL;
     return { url: CIRRUSMQ_URL.replace(/\/+$/, ''), webSocketUrl, rawUrl: webSocketUrl, close: async () => {} };
   }
-  const broker = await startBroker({
-    port: 0,
-    memory: true,
-    ...(subjectKind === 'strict' ? { strict: { seed: Number(CIRRUSMQ_SEED), ...harsh } } : {}),
-    limits: { probeMs: PROBE_MS, ...limits },
-  });
+  const broker = await startOwn({ limits: { probeMs: PROBE_MS, ...limits } });
   return { ...broker, rawUrl: broker.stompUrl || broker.webSocketUrl };
+}
+
+/** Starts a broker in this process, of the kind that the subject is. */
+export function startOwn(options: BrokerOptions): Promise<RunningBroker> {
+  const strict = subjectKind === 'strict' ? { strict: { seed: Number(CIRRUSMQ_SEED), ...harsh } } : {};
+  return startBroker({ port: 0, memory: true, ...strict, ...options });
 }
 
 const run = randomBytes(4).toString('hex');
