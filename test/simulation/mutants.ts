@@ -18,7 +18,7 @@ const { values } = parseArgs({
 
 const root = join(import.meta.dirname, '..', '..');
 const copied = ['lib', 'functions', 'test/simulation', 'test/property', 'package.json'];
-const HANGS_MS = 300_000;
+const HANGS_MS = 120_000;
 
 type Catch = {
   readonly seeds: number;

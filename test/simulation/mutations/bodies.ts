@@ -11,7 +11,7 @@ export const ofBodies: readonly Mutation[] = [
   mutation(
     'bodies are said to be extended, and are not',
     'broker/upkeep.ts',
-    'await extendAll(broker, shard, [...held, ...references], expiresAt);',
+    'await extendAll(broker, shard, part, expiresAt);',
     '',
   ),
   mutation(
@@ -44,5 +44,11 @@ export const ofBodies: readonly Mutation[] = [
     'broker/commit.ts',
     'blobs: settled.pages.map((page) => ({ ...page, expiresAt })),',
     'blobs: settled.pages.slice(1).map((page) => ({ ...page, expiresAt })),',
+  ),
+  mutation(
+    'what was written while bodies were extended counts as extended',
+    'shard/absorb.ts',
+    'endOf(r) <= upTo && isExtended(r.born, born, limits)',
+    'isExtended(r.born, born, limits)',
   ),
 ];

@@ -29,7 +29,7 @@ export const ofMastership: readonly Mutation[] = [
   mutation(
     'a handover calls nobody',
     'broker/lead.ts',
-    "if (outcome.kind === 'committed') await broker.dispatch(head.shard, successor);",
+    "if (outcome.kind === 'committed') await dispatch(head.shard, successor);",
     'void outcome;',
   ),
   mutation(
@@ -77,4 +77,26 @@ export const ofMastership: readonly Mutation[] = [
     'const renewed = freshNonce(broker);',
     'const renewed = nonce;',
   ),
+  mutation(
+    'a sleeper that wakes does nothing',
+    'broker/sweep.ts',
+    'if (hasWork) return await wake(broker, shard);',
+    'if (hasWork) return;',
+  ),
+  mutation(
+    'a sleeper asks for no later deadline',
+    'broker/sweep.ts',
+    'if (deadline !== undefined) broker.alarm(shard, deadline, deadline);',
+    'void deadline;',
+  ),
+  {
+    name: 'what a consumer waits for is left to the sweep',
+    patches: [
+      {
+        file: 'functions/waiters.ts',
+        search: 'this.#waiting.set(waiter, at);\n    return true;',
+        replace: 'return false;',
+      },
+    ],
+  },
 ];
