@@ -63,7 +63,7 @@ export function queueRoutes(broker: Broker): readonly Route[] {
       summary: 'Describes a queue.',
       needs: 'admin',
       replies: info,
-      handle: async ({ queue }) => ({ status: 200, json: await describeQueue(broker, queue) }),
+      handle: async ({ name }) => ({ status: 200, json: await describeQueue(broker, name) }),
     },
     {
       method: 'PUT',
@@ -72,7 +72,7 @@ export function queueRoutes(broker: Broker): readonly Route[] {
       summary: 'Creates a queue; one that exists stays as it is. Sending creates queues, too.',
       needs: 'admin',
       replies: info,
-      handle: async ({ queue }) => ({ status: 200, json: await createQueue(broker, queue) }),
+      handle: async ({ name }) => ({ status: 200, json: await createQueue(broker, name) }),
     },
     {
       method: 'DELETE',
@@ -81,8 +81,8 @@ export function queueRoutes(broker: Broker): readonly Route[] {
       summary: 'Deletes a queue with all its messages; not while it has consumers.',
       needs: 'admin',
       replies: { 204: { description: 'It is gone.' } },
-      async handle({ queue }) {
-        await deleteQueue(broker, queue);
+      async handle({ name }) {
+        await deleteQueue(broker, name);
         return { status: 204 };
       },
     },
@@ -98,7 +98,7 @@ export function purgeRoute(broker: Broker): Route {
     summary: 'Drops all ready messages; those in flight stay with their consumers.',
     needs: 'admin',
     replies: { 200: { description: 'How many were ready.', schemas: { Purged: purged } } },
-    handle: async ({ queue }) => ({ status: 200, json: { purged: await purgeQueue(broker, queue) } }),
+    handle: async ({ name }) => ({ status: 200, json: { purged: await purgeQueue(broker, name) } }),
   };
 }
 

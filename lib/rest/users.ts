@@ -70,8 +70,8 @@ export function userRoutes(broker: Broker, gate: Gate | undefined): readonly Rou
       replies: info,
       async handle(call) {
         demandManagement(call, gate);
-        const user = await readUser(broker.store, call.queue);
-        if (!user) throw noUser(call.queue);
+        const user = await readUser(broker.store, call.name);
+        if (!user) throw noUser(call.name);
         return { status: 200, json: infoOf(user) };
       },
     },
@@ -87,7 +87,7 @@ export function userRoutes(broker: Broker, gate: Gate | undefined): readonly Rou
         const asked = check(userChange, await readJson(call.request, broker.limits), 'The request');
         const change = { password: asked.password, rules: asked.rules, isDisabled: asked.disabled };
         const revision = broker.random.id();
-        const user = await revoking(call.queue, () => changeUser(broker.store, call.queue, change, revision));
+        const user = await revoking(call.name, () => changeUser(broker.store, call.name, change, revision));
         return { status: 200, json: infoOf(user) };
       },
     },
@@ -99,7 +99,7 @@ export function userRoutes(broker: Broker, gate: Gate | undefined): readonly Rou
       replies: { 204: { description: 'It is gone.' } },
       async handle(call) {
         const { revoking } = demandManagement(call, gate);
-        await revoking(call.queue, () => removeUser(broker.store, call.queue));
+        await revoking(call.name, () => removeUser(broker.store, call.name));
         return { status: 204 };
       },
     },
