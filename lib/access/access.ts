@@ -28,7 +28,7 @@ type Kept<T> = { readonly until: number; readonly value: T };
 
 /** Decides who somebody is, and what they may do. */
 export class Access {
-  readonly store: Store;
+  readonly #store: Store;
   readonly #now: () => number;
   readonly #tokens: TokenVerifier | undefined;
   readonly #admission = new Admission();
@@ -39,7 +39,7 @@ export class Access {
   readonly #rules = new Map<string, Kept<readonly Rule[]>>();
 
   constructor({ store, now, tokens }: AccessOptions) {
-    this.store = store;
+    this.#store = store;
     this.#now = now;
     this.#tokens = tokens && new TokenVerifier(tokens);
   }
@@ -106,7 +106,7 @@ export class Access {
   }
 
   #user(name: string): Promise<User | undefined> {
-    return this.#keep(this.#users, name, USER_CACHE_MS, () => readUser(this.store, name));
+    return this.#keep(this.#users, name, USER_CACHE_MS, () => readUser(this.#store, name));
   }
 
   #parsed(rules: readonly string[]): readonly Rule[] {
