@@ -80,7 +80,7 @@ export class Access {
    */
   async grantsOf(principal: Principal): Promise<Grants> {
     if (principal.kind === 'user') return this.#grantsOfUser(principal, await this.#user(principal.name));
-    if (principal.until > this.#now()) return new Grants(principal, this.#parsed(principal.rules));
+    if (principal.until > this.#now()) return new Grants(this.#parsed(principal.rules));
     throw new BrokerError('UNAUTHENTICATED', 'The token has expired.');
   }
 
@@ -100,7 +100,7 @@ export class Access {
 
   #grantsOfUser(principal: Principal & { readonly kind: 'user' }, user: User | undefined): Grants {
     if (user && !user.isDisabled && user.revision === principal.revision) {
-      return new Grants(principal, this.#parsed(user.rules));
+      return new Grants(this.#parsed(user.rules));
     }
     throw new BrokerError('UNAUTHENTICATED', 'The user was changed or removed: log in again.');
   }
