@@ -14,7 +14,7 @@ const UNWATCHED_MB = 512;
 /** What API Gateway waits for: 29 s of a socket's frame, 30 of a request. */
 const ANSWER = Duration.seconds(29);
 
-/** Asleep for a minute at most, then 16 turns, each of which holds its lease for 5 s. */
+/** Asleep for a minute at most, then 16 turns, each within a lease of 5 s, but for a large audience's. */
 const DISPATCH = Duration.seconds(60 + 16 * 5 + 10);
 
 /**

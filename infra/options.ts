@@ -41,7 +41,10 @@ export type CirrusBrokerProps = TableOptions & {
   readonly limits?: Partial<Limits>;
   /** How long a consumed message may still be browsed, and how often an unconsumed one is kept from expiring. 14 days. */
   readonly messageRetention?: Duration;
-  /** Origins of pages that may connect, besides those on loopback: `https://example.org`. Default: none. */
+  /**
+   * Origins of pages that may use REST, besides those on loopback: `https://example.org`. A WebSocket is let in by its
+   * credentials, whatever its page. Default: none.
+   */
   readonly allowedOrigins?: readonly string[];
   /** Requests and frames a second, and how many at once, for each of the two APIs. Default: 1,000 and 2,000. */
   readonly throttle?: { readonly rateLimit: number; readonly burstLimit: number };

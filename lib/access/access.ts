@@ -28,7 +28,7 @@ type Kept<T> = { readonly until: number; readonly value: T };
 
 /** Decides who somebody is, and what they may do. */
 export class Access {
-  readonly store: Store;
+  readonly #store: Store;
   readonly #now: () => number;
   readonly #tokens: TokenVerifier | undefined;
   readonly #admission = new Admission();
@@ -39,7 +39,7 @@ export class Access {
   readonly #rules = new Map<string, Kept<readonly Rule[]>>();
 
   constructor({ store, now, tokens }: AccessOptions) {
-    this.store = store;
+    this.#store = store;
     this.#now = now;
     this.#tokens = tokens && new TokenVerifier(tokens);
   }
@@ -80,7 +80,7 @@ export class Access {
    */
   async grantsOf(principal: Principal): Promise<Grants> {
     if (principal.kind === 'user') return this.#grantsOfUser(principal, await this.#user(principal.name));
-    if (principal.until > this.#now()) return new Grants(principal, this.#parsed(principal.rules));
+    if (principal.until > this.#now()) return new Grants(this.#parsed(principal.rules));
     throw new BrokerError('UNAUTHENTICATED', 'The token has expired.');
   }
 
@@ -100,13 +100,13 @@ export class Access {
 
   #grantsOfUser(principal: Principal & { readonly kind: 'user' }, user: User | undefined): Grants {
     if (user && !user.isDisabled && user.revision === principal.revision) {
-      return new Grants(principal, this.#parsed(user.rules));
+      return new Grants(this.#parsed(user.rules));
     }
     throw new BrokerError('UNAUTHENTICATED', 'The user was changed or removed: log in again.');
   }
 
   #user(name: string): Promise<User | undefined> {
-    return this.#keep(this.#users, name, USER_CACHE_MS, () => readUser(this.store, name));
+    return this.#keep(this.#users, name, USER_CACHE_MS, () => readUser(this.#store, name));
   }
 
   #parsed(rules: readonly string[]): readonly Rule[] {

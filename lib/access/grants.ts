@@ -1,14 +1,11 @@
 import { BrokerError } from '../model/errors.ts';
-import type { Principal } from './principal.ts';
 import { allows, allowsEverything, type Right, type Rule } from './rules.ts';
 
 /** What a principal may do, at this moment. What no rule allows is not allowed. */
 export class Grants {
-  readonly principal: Principal;
   readonly #rules: readonly Rule[];
 
-  constructor(principal: Principal, rules: readonly Rule[]) {
-    this.principal = principal;
+  constructor(rules: readonly Rule[]) {
     this.#rules = rules;
   }
 

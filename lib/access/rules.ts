@@ -1,5 +1,5 @@
 import { BrokerError } from '../model/errors.ts';
-import { type Pattern, parsePattern } from '../model/pattern.ts';
+import { EVERYTHING, type Pattern, parsePattern } from '../model/pattern.ts';
 
 /**
  * What may be done with a destination. `read`: subscribe, receive, browse and acknowledge. `write`: send. `admin`:
@@ -15,9 +15,6 @@ const rights: readonly string[] = ['read', 'write', 'admin'] satisfies Right[];
 /** What one principal may have, so that a record and an authorizer's answer stay small. */
 export const RULES_MAX = 64;
 const RULE_BYTES = 512;
-
-/** Destinations of every kind. */
-const EVERYTHING = '>';
 
 /**
  * Reads a rule as it is written: `read:/queue/orders`, `read,write:/queue/orders.>`, `read,write,admin:>`.

@@ -2,6 +2,7 @@ import { type Principal, readPrincipal, writePrincipal } from '../access/princip
 import { type Destination, formatDestination, readDestination } from '../model/destination.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { AckMode } from '../model/message.ts';
+import type { LeaveReason } from '../shard/entry.ts';
 import { pack, unpack } from '../shard/packing.ts';
 import type { Broker } from './parts.ts';
 import { forgetSession } from './sessions.ts';
@@ -103,14 +104,23 @@ export async function changeConnection(
   throw new BrokerError('NOT_CONNECTED', 'This connection is closed.');
 }
 
-/** Forgets a connection and takes its consumers out of their queues and topics. */
-export async function closeConnection(
+/** Forgets a connection and its session, and takes its consumers out of their queues and topics. */
+export async function closeConnection(broker: Broker, connection: string, reason: LeaveReason): Promise<void> {
+  const record = await dropConnection(broker, connection, reason);
+  if (record?.principal) await forgetSession(broker, connection, record.principal);
+}
+
+/**
+ * The same, but that its session is still to be found, until whoever ends it has done so.
+ * @returns what was known of the connection; undefined if it is not open
+ */
+export async function dropConnection(
   broker: Broker,
   connection: string,
-  reason: 'unsubscribed' | 'lost',
-): Promise<void> {
+  reason: LeaveReason,
+): Promise<Connection | undefined> {
   const record = await readConnection(broker, connection);
-  if (!record) return;
+  if (!record) return undefined;
   const byDestination = Map.groupBy(record.subscriptions, ({ destination }) => formatDestination(destination));
   await Promise.all(
     [...byDestination].map(([destination, mine]) =>
@@ -124,7 +134,7 @@ export async function closeConnection(
   );
   if (record.version !== '') await leaveTrace(broker, connection, record);
   await broker.store.deleteRecord(keyOf(connection));
-  if (record.principal) await forgetSession(broker, connection, record.principal);
+  return record;
 }
 
 async function leaveTrace(broker: Broker, connection: string, record: Connection): Promise<void> {

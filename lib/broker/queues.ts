@@ -26,6 +26,9 @@ export type QueueInfo = {
 
 const family = 'queue';
 
+/** How many names are read at a time where some are left out. */
+const NAMES_AT_ONCE = 1000;
+
 /** How often a deletion tries again when others use the queue meanwhile. */
 const DELETE_TRIES = 5;
 
@@ -59,7 +62,7 @@ export async function listQueues(
   broker: Broker,
   after: string,
   limit: number,
-  isShown: (name: string) => boolean = () => true,
+  isShown?: (name: string) => boolean,
 ): Promise<QueueInfo[]> {
   const names = await namesOf(broker, after, limit, isShown);
   return await Promise.all(
@@ -79,14 +82,16 @@ async function namesOf(
   { store }: Broker,
   after: string,
   limit: number,
-  isShown: (name: string) => boolean,
+  isShown: ((name: string) => boolean) | undefined,
 ): Promise<string[]> {
   const names: string[] = [];
+  // Of many names few may be shown: a short list does not take a read for each of the others.
+  const pageSize = isShown ? NAMES_AT_ONCE : limit;
   for (let from: string | undefined = after; from !== undefined; ) {
-    const page: readonly DirectoryRecord[] = await store.listRecords(family, from, limit);
-    names.push(...page.map(({ name }) => name).filter(isShown));
+    const page: readonly DirectoryRecord[] = await store.listRecords(family, from, pageSize);
+    names.push(...page.map(({ name }) => name).filter(isShown ?? (() => true)));
     if (names.length >= limit) return names.slice(0, limit);
-    from = page.length === limit ? page.at(-1)?.name : undefined;
+    from = page.length === pageSize ? page.at(-1)?.name : undefined;
   }
   return names;
 }

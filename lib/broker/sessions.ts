@@ -10,7 +10,7 @@ import type { Broker } from './parts.ts';
  */
 const DAY_S = 24 * 60 * 60;
 const PAGE = 100;
-/** A listing of the directory may lag behind: a revocation is looked at again until this long after it. */
+/** A revocation is noted before the user is changed, which may be yet to come: it is looked at again until then. */
 const SETTLED_MS = 60_000;
 /** Times are compared as texts, in milliseconds since the epoch. */
 const TIME_DIGITS = 15;
@@ -42,15 +42,21 @@ export async function noteRevocation(broker: Broker, user: string): Promise<void
 
 type End = (connection: string) => Promise<void>;
 
-/** Ends the sessions that began before the user became as it is. */
-export async function endRevokedSessions(broker: Broker, user: string, end: End): Promise<void> {
+/**
+ * Ends the sessions that began before the user became as it is.
+ * @returns false if one of them could not be ended for now
+ */
+export async function endRevokedSessions(broker: Broker, user: string, end: End): Promise<boolean> {
   const current = await readUser(broker.store, user);
   const valid = current && !current.isDisabled ? current.revision : undefined;
   const family = `session of ${user}`;
+  let isDone = true;
   for await (const page of pagesOf(broker, family)) {
     const over = page.filter(({ value }) => Buffer.from(value).toString() !== valid);
-    await Promise.all(over.map(({ name }) => endOne(broker, { family, name }, () => end(name))));
+    const ended = await Promise.all(over.map(({ name }) => endOne(broker, { family, name }, () => end(name))));
+    isDone &&= !ended.includes(false);
   }
+  return isDone;
 }
 
 /** Ends the sessions whose token has expired. */
@@ -64,26 +70,40 @@ export async function endExpiredSessions(broker: Broker, end: End): Promise<void
   }
 }
 
-/** Goes through the revocations of the last while: one of them may have been cut short, or have missed a session. */
+/** Goes through the revocations that are noted: one of them may have been cut short. */
 export async function sweepRevocations(broker: Broker, end: End): Promise<void> {
   for await (const page of pagesOf(broker, revoked)) {
-    for (const { name, value } of page) {
-      const notedAt = Number(Buffer.from(value).toString());
-      await endRevokedSessions(broker, name, end);
-      if (broker.clock.now() - notedAt > SETTLED_MS) await broker.store.deleteRecord({ family: revoked, name });
-    }
+    for (const noted of page) await sweepRevocation(broker, noted, end);
   }
 }
 
-/** One that cannot be ended for now keeps its record, and does not keep the others. */
-async function endOne(broker: Broker, key: RecordKey, end: () => Promise<void>): Promise<void> {
+/** The note stays until all is done; one user whose record cannot be read does not keep the others. */
+async function sweepRevocation(broker: Broker, { name, value }: DirectoryRecord, end: End): Promise<void> {
+  try {
+    const notedAt = Number(Buffer.from(value).toString());
+    const isDone = await endRevokedSessions(broker, name, end);
+    const isSettled = broker.clock.now() - notedAt > SETTLED_MS;
+    if (isDone && isSettled) await broker.store.deleteRecord({ family: revoked, name });
+  } catch (error) {
+    logUnended(broker, error);
+  }
+}
+
+/** One that cannot be ended for now keeps its record, and does not keep the others. @returns false for such a one */
+async function endOne(broker: Broker, key: RecordKey, end: () => Promise<void>): Promise<boolean> {
   try {
     await end();
     await broker.store.deleteRecord(key);
+    return true;
   } catch (error) {
-    const failure = asBrokerError(error);
-    broker.log('session not ended', { code: failure.code }, failure);
+    logUnended(broker, error);
+    return false;
   }
+}
+
+function logUnended(broker: Broker, error: unknown): void {
+  const failure = asBrokerError(error);
+  broker.log('session not ended', { code: failure.code }, failure);
 }
 
 /** A page is ended at once: one connection that reads slowly does not put off the end of the others. */

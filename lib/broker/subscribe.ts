@@ -1,6 +1,7 @@
 import type { Destination } from '../model/destination.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { AckMode } from '../model/message.ts';
+import type { LeaveReason } from '../shard/entry.ts';
 import { joinAudience, leaveAudience } from './audience.ts';
 import { append } from './inbox.ts';
 import { leadLater } from './lead.ts';
@@ -51,7 +52,7 @@ export async function unsubscribe(
   broker: Broker,
   destination: Destination,
   consumers: readonly string[],
-  reason: 'unsubscribed' | 'lost',
+  reason: LeaveReason,
 ): Promise<void> {
   const shard = shardAt(destination);
   if (destination.kind !== 'queue') return await leaveAudience(broker, shard, consumers);

@@ -1,4 +1,4 @@
-import { closeConnection } from '../broker/connections.ts';
+import { dropConnection } from '../broker/connections.ts';
 import { endExpiredSessions, endRevokedSessions, noteRevocation, sweepRevocations } from '../broker/sessions.ts';
 import { BrokerError } from '../model/errors.ts';
 import { errorFrame } from '../stomp/replies.ts';
@@ -6,11 +6,14 @@ import type { Bench } from './parts.ts';
 
 const ended = new BrokerError('UNAUTHENTICATED', 'The credentials of this connection have expired or were revoked.');
 
-/** Takes a connection's consumers out first, so that it gets nothing more whatever becomes of its socket. */
+/**
+ * Takes a connection's consumers out first, so that it gets nothing more whatever becomes of its socket.
+ * @throws what closing it throws: the next sweep tries again
+ */
 async function evict({ broker, push }: Bench, connection: string): Promise<void> {
-  await closeConnection(broker, connection, 'lost');
+  await dropConnection(broker, connection, 'lost');
   await push.post(connection, errorFrame(ended, undefined, '1.2'), broker.limits.postMs);
-  await push.close(connection).catch(() => {});
+  await push.close(connection);
 }
 
 /** Changes a user by `change`, and ends the sessions that it had before. */

@@ -128,7 +128,7 @@ export class Exchange {
     }
   }
 
-  async #carryOut(command: Exclude<Command, { kind: 'send' }> | Command): Promise<void> {
+  async #carryOut(command: Command): Promise<void> {
     switch (command.kind) {
       case 'connect':
         return await this.#connect(command.version);

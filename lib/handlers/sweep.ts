@@ -10,8 +10,11 @@ export function sweepHandler(bench: Bench) {
     .use(observed(bench))
     .use(endAfterwards(bench))
     .handler(async () => {
-      const swept = await sweep(bench.broker);
-      if (bench.access) await sweepSessions(bench);
-      return swept;
+      // Side by side: a session that is over does not wait for shards, nor fails with them.
+      const sessions = bench.access && sweepSessions(bench);
+      const [swept, ended] = await Promise.allSettled([sweep(bench.broker), sessions]);
+      if (ended.status === 'rejected') throw ended.reason;
+      if (swept.status === 'rejected') throw swept.reason;
+      return swept.value;
     });
 }

@@ -6,6 +6,9 @@ import { BrokerError } from './errors.ts';
  */
 export type Pattern = { readonly text: string; readonly matches: (destination: string) => boolean };
 
+/** Destinations of every kind. */
+export const EVERYTHING = '>';
+
 const part = '[^./]+';
 const literal = /^[\p{L}\p{N}_~!@$()+=;-]+$/u;
 
@@ -22,12 +25,20 @@ export function parsePattern(text: string): Pattern {
     if (piece === '>' && at === pieces.length - 1) return '.+';
     if (literal.test(piece)) return piece.replaceAll(/[$()+]/g, '\\$&');
     if (piece === '' && at === 0 && pieces.length > 1) return '';
-    throw new BrokerError(
-      'INVALID_DESTINATION',
-      `The pattern "${text.slice(0, 64)}" is not valid: its parts, between dots or slashes, are names, * for any one part, or > at the end for all the rest.`,
-      { details: { pattern: text } },
+    throw invalidPattern(
+      text,
+      'its parts, between dots or slashes, are names, * for any one part, or > at the end for all the rest',
     );
   });
+  if (!text.startsWith('/') && text !== EVERYTHING) {
+    throw invalidPattern(text, `it begins with /queue/ or /topic/, or is "${EVERYTHING}"`);
+  }
   const whole = new RegExp(`^${source.join('')}$`, 'u');
   return { text, matches: (destination) => whole.test(destination) };
+}
+
+function invalidPattern(text: string, why: string): BrokerError {
+  return new BrokerError('INVALID_DESTINATION', `The pattern "${text.slice(0, 64)}" is not valid: ${why}.`, {
+    details: { pattern: text },
+  });
 }

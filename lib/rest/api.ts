@@ -48,9 +48,9 @@ export function restApi(options: RestOptions): Hono {
     if (!route) return wrongMethod(method, match.routes);
     const grants = gate && route.needs !== 'nothing' ? await grantsOf(gate, c) : undefined;
     const readName = route.readName ?? ((written: string) => queueNamed(written, broker.limits));
-    const queue = match.name === '' ? '' : readName(match.name);
-    demand(grants, route, queue);
-    const { status, json } = await route.handle({ request: c.req, queue, grants });
+    const name = match.name === '' ? '' : readName(match.name);
+    demand(grants, route, name);
+    const { status, json } = await route.handle({ request: c.req, name, grants });
     return json === undefined ? new Response(null, { status }) : Response.json(json, { status });
   });
   app.onError((cause, c) => refuse(broker, gate, cause, c));

@@ -35,9 +35,9 @@ export function browseRoute(broker: Broker): Route {
     needs: 'read',
     query,
     replies: { 200: { description: 'A page; a large one is cut short.', schemas: { MessagePage: page } } },
-    async handle({ request, queue }: Call): Promise<Reply> {
+    async handle({ request, name }: Call): Promise<Reply> {
       const { limit, after } = check(query, request.query(), 'The query');
-      const { messages, more } = await look(broker, queue, after, limit);
+      const { messages, more } = await look(broker, name, after, limit);
       const next = more ? messages.at(-1)?.sequence : undefined;
       return { status: 200, json: { messages: messages.map(browsedOf), ...(next === undefined ? {} : { next }) } };
     },

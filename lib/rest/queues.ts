@@ -1,11 +1,9 @@
 import * as z from 'zod/mini';
 import type { Broker } from '../broker/parts.ts';
 import { createQueue, deleteQueue, describeQueue, listQueues, purgeQueue, type QueueInfo } from '../broker/queues.ts';
-import { check, fields } from './check.ts';
+import { check } from './check.ts';
+import { nextOf, nextPage, pageQuery } from './paging.ts';
 import type { Call, Route } from './route.ts';
-
-const LIMIT = 100;
-const LIMIT_MAX = 1000;
 
 const count = z.int().check(z.gte(0));
 
@@ -28,18 +26,12 @@ export type Queue = z.infer<typeof queueInfo>;
 
 const listing = z.object({
   queues: z.array(queueInfo),
-  next: z.optional(z.string().check(z.describe('Present if there may be more: the "after" of the next page.'))),
+  next: nextPage,
 });
 
 const purged = z.object({ purged: count });
 
-const query = fields({
-  after: z._default(z.string().check(z.describe('The last name of the page before.')), ''),
-  limit: z._default(
-    z.coerce.number().check(z.int(), z.gte(1), z.lte(LIMIT_MAX), z.describe('The most queues to list.')),
-    LIMIT,
-  ),
-});
+const query = pageQuery('queues');
 
 /** Lists, creates, describes, empties and deletes queues. */
 export function queueRoutes(broker: Broker): readonly Route[] {
@@ -63,7 +55,7 @@ export function queueRoutes(broker: Broker): readonly Route[] {
       summary: 'Describes a queue.',
       needs: 'admin',
       replies: info,
-      handle: async ({ queue }) => ({ status: 200, json: await describeQueue(broker, queue) }),
+      handle: async ({ name }) => ({ status: 200, json: await describeQueue(broker, name) }),
     },
     {
       method: 'PUT',
@@ -72,7 +64,7 @@ export function queueRoutes(broker: Broker): readonly Route[] {
       summary: 'Creates a queue; one that exists stays as it is. Sending creates queues, too.',
       needs: 'admin',
       replies: info,
-      handle: async ({ queue }) => ({ status: 200, json: await createQueue(broker, queue) }),
+      handle: async ({ name }) => ({ status: 200, json: await createQueue(broker, name) }),
     },
     {
       method: 'DELETE',
@@ -81,8 +73,8 @@ export function queueRoutes(broker: Broker): readonly Route[] {
       summary: 'Deletes a queue with all its messages; not while it has consumers.',
       needs: 'admin',
       replies: { 204: { description: 'It is gone.' } },
-      async handle({ queue }) {
-        await deleteQueue(broker, queue);
+      async handle({ name }) {
+        await deleteQueue(broker, name);
         return { status: 204 };
       },
     },
@@ -98,7 +90,7 @@ export function purgeRoute(broker: Broker): Route {
     summary: 'Drops all ready messages; those in flight stay with their consumers.',
     needs: 'admin',
     replies: { 200: { description: 'How many were ready.', schemas: { Purged: purged } } },
-    handle: async ({ queue }) => ({ status: 200, json: { purged: await purgeQueue(broker, queue) } }),
+    handle: async ({ name }) => ({ status: 200, json: { purged: await purgeQueue(broker, name) } }),
   };
 }
 
@@ -107,6 +99,5 @@ async function list(broker: Broker, { request, grants }: Call) {
   const { after, limit } = check(query, request.query(), 'The query');
   const isShown = grants && ((name: string) => grants.may('admin', `/queue/${name}`));
   const queues = await listQueues(broker, after, limit, isShown);
-  const next = queues.length === limit ? queues.at(-1)?.name : undefined;
-  return { status: 200, json: next === undefined ? { queues } : { queues, next } };
+  return { status: 200, json: { queues, ...nextOf(queues, limit) } };
 }

@@ -41,10 +41,10 @@ export function receiveRoute(broker: Broker): Route {
     needs: 'read',
     body: { required: false, types: { 'application/json': { Receive: pull } } },
     replies: { 200: { description: 'What was taken.', schemas: { Received: received } } },
-    async handle({ request, queue }: Call): Promise<Reply> {
+    async handle({ request, name }: Call): Promise<Reply> {
       const value = (await readJson(request, broker.limits)) ?? {};
       const { max, waitSeconds, visibilitySeconds } = check(pull, value, 'The request');
-      const deliveries = await receive(broker, queue, {
+      const deliveries = await receive(broker, name, {
         max,
         waitMs: waitSeconds * 1000,
         visibilityMs: visibilitySeconds * 1000,

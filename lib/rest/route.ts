@@ -10,7 +10,7 @@ import type { Limits } from '../model/limits.ts';
 export type Call = {
   readonly request: HonoRequest;
   /** What stands for `{name}` in the path, checked; empty where the path has no name. */
-  readonly queue: string;
+  readonly name: string;
   /** What its sender may do; undefined where everybody may do everything. */
   readonly grants: Grants | undefined;
 };

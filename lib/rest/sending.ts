@@ -52,7 +52,7 @@ export function sendRoute(broker: Broker, kind: 'queue' | 'topic'): Route {
         schemas: { BatchResults: sentSeveral },
       },
     },
-    async handle({ request, queue: name }: Call): Promise<Reply> {
+    async handle({ request, name }: Call): Promise<Reply> {
       const destination = { kind, name };
       if (mediaTypeOf(request) !== 'application/json')
         return await sendOne(broker, destination, await readRaw(broker, request));

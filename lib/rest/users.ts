@@ -6,11 +6,9 @@ import type { Broker } from '../broker/parts.ts';
 import { BrokerError } from '../model/errors.ts';
 import { check, fields } from './check.ts';
 import type { Gate } from './gate.ts';
+import { nextOf, nextPage, pageQuery } from './paging.ts';
 import { readJson } from './request-body.ts';
 import { type Call, decodePercent, type Reply, type Route } from './route.ts';
-
-const LIMIT = 100;
-const LIMIT_MAX = 1000;
 
 const rules = z
   .array(z.string())
@@ -33,16 +31,10 @@ const userChange = fields({
 
 const listing = z.object({
   users: z.array(userInfo),
-  next: z.optional(z.string().check(z.describe('Present if there may be more: the "after" of the next page.'))),
+  next: nextPage,
 });
 
-const query = fields({
-  after: z._default(z.string().check(z.describe('The last name of the page before.')), ''),
-  limit: z._default(
-    z.coerce.number().check(z.int(), z.gte(1), z.lte(LIMIT_MAX), z.describe('The most users to list.')),
-    LIMIT,
-  ),
-});
+const query = pageQuery('users');
 
 /** Lists, makes, changes and removes users. */
 export function userRoutes(broker: Broker, gate: Gate | undefined): readonly Route[] {
@@ -70,8 +62,8 @@ export function userRoutes(broker: Broker, gate: Gate | undefined): readonly Rou
       replies: info,
       async handle(call) {
         demandManagement(call, gate);
-        const user = await readUser(broker.store, call.queue);
-        if (!user) throw noUser(call.queue);
+        const user = await readUser(broker.store, call.name);
+        if (!user) throw noUser(call.name);
         return { status: 200, json: infoOf(user) };
       },
     },
@@ -87,7 +79,7 @@ export function userRoutes(broker: Broker, gate: Gate | undefined): readonly Rou
         const asked = check(userChange, await readJson(call.request, broker.limits), 'The request');
         const change = { password: asked.password, rules: asked.rules, isDisabled: asked.disabled };
         const revision = broker.random.id();
-        const user = await revoking(call.queue, () => changeUser(broker.store, call.queue, change, revision));
+        const user = await revoking(call.name, () => changeUser(broker.store, call.name, change, revision));
         return { status: 200, json: infoOf(user) };
       },
     },
@@ -99,7 +91,7 @@ export function userRoutes(broker: Broker, gate: Gate | undefined): readonly Rou
       replies: { 204: { description: 'It is gone.' } },
       async handle(call) {
         const { revoking } = demandManagement(call, gate);
-        await revoking(call.queue, () => removeUser(broker.store, call.queue));
+        await revoking(call.name, () => removeUser(broker.store, call.name));
         return { status: 204 };
       },
     },
@@ -123,8 +115,7 @@ function readName(written: string): string {
 async function list(broker: Broker, { request }: Call): Promise<Reply> {
   const { after, limit } = check(query, request.query(), 'The query');
   const users = (await listUsers(broker.store, after, limit)).map(infoOf);
-  const next = users.length === limit ? users.at(-1)?.name : undefined;
-  return { status: 200, json: next === undefined ? { users } : { users, next } };
+  return { status: 200, json: { users, ...nextOf(users, limit) } };
 }
 
 function infoOf({ name, rules, isDisabled }: User): UserInfo {

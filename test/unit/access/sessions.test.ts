@@ -8,6 +8,7 @@ import { connectHandler } from '../../../lib/handlers/connect.ts';
 import { disconnectHandler } from '../../../lib/handlers/disconnect.ts';
 import { frameHandler } from '../../../lib/handlers/frame.ts';
 import { sweepHandler } from '../../../lib/handlers/sweep.ts';
+import { BrokerError } from '../../../lib/model/errors.ts';
 import { MemoryStore } from '../../../lib/store/memory/memory-store.ts';
 import { TokenIssuer } from '../../token-issuer.ts';
 import { benchOn } from '../broker/bench.ts';
@@ -20,6 +21,7 @@ function cloud(keys?: Awaited<ReturnType<typeof TokenIssuer.open>>) {
   const clock = { now: Date.now() };
   const closed: string[] = [];
   const posts: string[] = [];
+  const faults = { closing: false };
   const tokens = keys && { issuer: keys.url, audience: TokenIssuer.audience, keys: keys.keys };
   const bench = benchOn(store, {
     clock: { now: () => clock.now, sleep: async () => {} },
@@ -29,7 +31,10 @@ function cloud(keys?: Awaited<ReturnType<typeof TokenIssuer.open>>) {
         posts.push(Buffer.from(octets).toString());
         return 'sent';
       },
-      close: async (connection) => void closed.push(connection),
+      async close(connection) {
+        if (faults.closing) throw new BrokerError('UNAVAILABLE', 'The gateway does not answer.');
+        closed.push(connection);
+      },
       isOpen: async () => true,
     },
   });
@@ -39,7 +44,10 @@ function cloud(keys?: Awaited<ReturnType<typeof TokenIssuer.open>>) {
     const subscribe = 'SUBSCRIBE\nid:s\ndestination:/queue/q\n\n\0';
     await frameHandler(bench)({ ...event, body: `CONNECT\naccept-version:1.2\n${headers}\n\n\0${subscribe}` }, context);
   };
-  return { store, clock, bench, closed, posts, open, sweep: () => sweepHandler(bench)(undefined, context) };
+  const take = (connectionId: string, body: string) =>
+    frameHandler(bench)({ requestContext: { connectionId }, body }, context);
+  const sweep = () => sweepHandler(bench)(undefined, context);
+  return { store, clock, bench, closed, posts, faults, open, take, sweep };
 }
 
 it('the sweep ends the connections of a token that has expired, and no others', async () => {
@@ -95,4 +103,70 @@ it('a connection that closes leaves no trace of its session', async () => {
   expect(await store.listRecords('session of alice', '', 10)).toHaveLength(1);
   await disconnectHandler(bench)({ requestContext: { connectionId: 'c' } }, context);
   expect(await store.listRecords('session of alice', '', 10)).toEqual([]);
+});
+
+it('the sweep tries again to close a connection that it could not close, however long ago the revocation was', async () => {
+  const { store, bench, clock, closed, faults, open, sweep } = cloud();
+  await changeUser(store, 'alice', { password: 'open sesame', rules: ['read:>'] }, 'r1');
+  await open('c', 'login:alice\npasscode:open sesame');
+  await noteRevocation(bench.broker, 'alice');
+  await changeUser(store, 'alice', { rules: [] }, 'r2');
+  faults.closing = true;
+  clock.now += 61_000;
+  await sweep();
+  expect(closed).toEqual([]);
+  faults.closing = false;
+  await sweep();
+  expect(closed).toEqual(['c']);
+  expect(await store.listRecords('revocations', '', 10)).toEqual([]);
+});
+
+it('a user whose record cannot be read keeps no other from having its sessions ended', async () => {
+  const { store, bench, closed, open, sweep } = cloud();
+  await changeUser(store, 'bob', { password: 'open sesame', rules: ['read:>'] }, 'r1');
+  await open('c', 'login:bob\npasscode:open sesame');
+  for (const name of ['alice', 'bob']) await noteRevocation(bench.broker, name);
+  await store.putRecord({ family: 'users', name: 'alice' }, Buffer.from('no record'));
+  await changeUser(store, 'bob', { rules: [] }, 'r2');
+  await sweep();
+  expect(closed).toEqual(['c']);
+});
+
+it('the sweep ends sessions even where it cannot tell which shards are due', async () => {
+  const { store, bench, closed, open, sweep } = cloud();
+  await changeUser(store, 'alice', { password: 'open sesame', rules: ['read:>'] }, 'r1');
+  await open('c', 'login:alice\npasscode:open sesame');
+  await noteRevocation(bench.broker, 'alice');
+  await changeUser(store, 'alice', { rules: [] }, 'r2');
+  store.due = () => Promise.reject(new BrokerError('OVERLOADED', 'The index is throttled.'));
+  await expect(sweep()).rejects.toMatchObject({ code: 'OVERLOADED' });
+  expect(closed).toEqual(['c']);
+});
+
+it('a frame that comes after the end of its connection is held against the user as it is now', async () => {
+  const { store, bench, posts, open, take } = cloud();
+  await changeUser(store, 'alice', { password: 'open sesame', rules: ['read,write:>'] }, 'r1');
+  await open('c', 'login:alice\npasscode:open sesame');
+  await disconnectHandler(bench)({ requestContext: { connectionId: 'c' } }, context);
+  const send = 'SEND\ndestination:late\nreceipt:r\n\nbody\0';
+  await take('c', send);
+  expect(posts.at(-1)).toContain('RECEIPT');
+  await changeUser(store, 'alice', { isDisabled: true }, 'r2');
+  bench.access?.forget('alice');
+  await take('c', send);
+  expect(posts.at(-1)).toContain('UNAUTHENTICATED');
+  expect(await describeQueue(bench.broker, 'late')).toMatchObject({ depth: 1 });
+});
+
+it('a frame that comes after the end of its connection is refused once its token has expired', async () => {
+  const issuer = await TokenIssuer.open();
+  const { bench, clock, posts, open, take, sweep } = cloud(issuer);
+  const exp = Math.floor(clock.now / 1000) + 60;
+  await open('c', `passcode:${await issuer.sign({ exp, cirrusmq: ['read,write:>'] })}`);
+  clock.now = (exp + 5) * 1000;
+  await sweep();
+  await take('c', 'SEND\ndestination:late\n\nbody\0');
+  expect(posts.at(-1)).toContain('UNAUTHENTICATED');
+  await expect(describeQueue(bench.broker, 'late')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  await issuer.close();
 });

@@ -30,4 +30,11 @@ describe('a pattern', () => {
   it.each(['', '/queue//x', '/queue/or*', '/queue/>/x', '/queue/a b', '/queue/'])('"%s" is refused by name', (text) => {
     expect(() => parsePattern(text)).toThrow(/pattern/);
   });
+
+  it.each(['orders', 'orders.>', '*', '*.orders', '.orders'])(
+    '"%s", which can mean no destination, is refused',
+    (text) => {
+      expect(() => parsePattern(text)).toThrow('begins with /queue/ or /topic/');
+    },
+  );
 });
