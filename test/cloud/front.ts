@@ -40,14 +40,19 @@ export async function openFront({ endpoint, httpApi, webSocketApi, authorize }: 
     const { search, searchParams } = new URL(incoming.url ?? '/', 'ws://any');
     const headers = handshakeHeaders(incoming);
     const behind = new WebSocket(`ws://${host}/_aws/execute-api/${webSocketApi}/live${search}`, { headers });
+    const giveUp = () => socket.destroy();
     behind.on('unexpected-response', async (_, { statusCode = 500 }) => {
-      behind.terminate();
+      // To be ended before it was open is an error to it, but none here.
+      behind
+        .off('error', giveUp)
+        .on('error', () => {})
+        .terminate();
       const queryStringParameters = Object.fromEntries(searchParams);
       const isRefused = statusCode === 500 && (await refuses(authorize, { headers, queryStringParameters }));
       const status = isRefused ? 401 : statusCode;
       socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-length: 0\r\n\r\n`);
     });
-    behind.on('error', () => socket.destroy());
+    behind.on('error', giveUp);
     behind.once('open', () => sockets.handleUpgrade(incoming, socket, head, (before) => join(before, behind)));
   });
   server.listen(0, '127.0.0.1');
