@@ -1,3 +1,4 @@
+import { vi } from 'vitest';
 import type { Frame } from '../lib/stomp/frame.ts';
 import { startOwn, subjectKind } from './subject.ts';
 import { TokenIssuer } from './token-issuer.ts';
@@ -17,17 +18,26 @@ export type AccessSubject = {
 
 const password = 'open sesame';
 
-const { CIRRUSMQ_URL, CIRRUSMQ_WEBSOCKET_URL, CIRRUSMQ_PASSWORD = password, CIRRUSMQ_ISSUER_PORT = '0' } = process.env;
+const {
+  CIRRUSMQ_URL,
+  CIRRUSMQ_WEBSOCKET_URL,
+  CIRRUSMQ_PASSWORD = password,
+  CIRRUSMQ_ISSUER_URL,
+  CIRRUSMQ_ISSUER_KEY,
+} = process.env;
 
 /** True where the broker is deployed, and this process sees nothing of its log. */
 export const isRemote = subjectKind === 'remote';
 
 /**
  * Starts a broker in this process; or finds a fresh deployed one, whose administrator `admin` has the password
- * `CIRRUSMQ_PASSWORD`, and whose issuer is that port of this machine's loopback.
+ * `CIRRUSMQ_PASSWORD`, and whose issuer is at `CIRRUSMQ_ISSUER_URL` and signs with the private key `CIRRUSMQ_ISSUER_KEY`.
  */
 export async function startAccessSubject(): Promise<AccessSubject> {
-  const issuer = await TokenIssuer.open(Number(CIRRUSMQ_ISSUER_PORT));
+  const issuer =
+    CIRRUSMQ_ISSUER_URL && CIRRUSMQ_ISSUER_KEY
+      ? await TokenIssuer.of(CIRRUSMQ_ISSUER_URL, JSON.parse(CIRRUSMQ_ISSUER_KEY))
+      : await TokenIssuer.open();
   if (isRemote && CIRRUSMQ_URL && CIRRUSMQ_WEBSOCKET_URL) {
     const administrator = basic('admin', CIRRUSMQ_PASSWORD);
     const urls = { url: CIRRUSMQ_URL.replace(/\/+$/, ''), webSocketUrl: CIRRUSMQ_WEBSOCKET_URL };
@@ -52,6 +62,16 @@ export async function startAccessSubject(): Promise<AccessSubject> {
       await issuer.close();
     },
   };
+}
+
+/** Longer than a function of a deployed broker goes by what it last read of a user. */
+const CHANGE_SHOWS_MS = 15_000;
+const ASK_AGAIN_MS = 500;
+
+/** What a change of a user allows: at once, or, where other processes know the user as it was, in some seconds. */
+export async function inTime<T>(work: () => Promise<T>): Promise<T> {
+  if (!isRemote) return await work();
+  return await vi.waitFor(work, { timeout: CHANGE_SHOWS_MS, interval: ASK_AGAIN_MS });
 }
 
 /** An `Authorization` header. */

@@ -1,6 +1,15 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type CryptoKey, exportJWK, generateKeyPair, type JSONWebKeySet, type JWTPayload, SignJWT } from 'jose';
+import {
+  type CryptoKey,
+  exportJWK,
+  generateKeyPair,
+  importJWK,
+  type JSONWebKeySet,
+  type JWK,
+  type JWTPayload,
+  SignJWT,
+} from 'jose';
 
 /** An issuer of JSON Web Tokens, with OpenID Connect's discovery on a port of its own. */
 export class TokenIssuer {
@@ -23,14 +32,28 @@ export class TokenIssuer {
     });
   }
 
-  static async open(port = 0): Promise<TokenIssuer> {
-    const { publicKey, privateKey } = await generateKeyPair('ES256');
+  static async open(): Promise<TokenIssuer> {
+    const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true });
     const issuer = new TokenIssuer(privateKey, {
       keys: [{ ...(await exportJWK(publicKey)), kid: 'one', alg: 'ES256' }],
     });
-    await new Promise<void>((resolve) => issuer.#server.listen(port, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => issuer.#server.listen(0, '127.0.0.1', resolve));
     issuer.url = `http://127.0.0.1:${(issuer.#server.address() as AddressInfo).port}`;
     return issuer;
+  }
+
+  /** One that another process has opened, at this address and with this private key: it signs in its name. */
+  static async of(url: string, privateKey: JWK): Promise<TokenIssuer> {
+    const key = await importJWK(privateKey, 'ES256');
+    const { d: _, ...publicKey } = privateKey;
+    const issuer = new TokenIssuer(key as CryptoKey, { keys: [{ ...publicKey, kid: 'one', alg: 'ES256' }] });
+    issuer.url = url;
+    return issuer;
+  }
+
+  /** Its private key, for `of`. */
+  privateKey(): Promise<JWK> {
+    return exportJWK(this.#key);
   }
 
   /** A token that is taken, unless the claims say otherwise. */
@@ -42,6 +65,6 @@ export class TokenIssuer {
 
   async close(): Promise<void> {
     this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
+    if (this.#server.listening) await new Promise((resolve) => this.#server.close(resolve));
   }
 }

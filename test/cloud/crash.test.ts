@@ -6,11 +6,11 @@ import { cloudLimits } from '../../lib/model/limits.ts';
 import { openDynamoStore } from '../../lib/store/dynamodb/dynamodb-store.ts';
 import type { Store } from '../../lib/store/port.ts';
 import { connect, subscribe } from '../stomp-clients.ts';
-import { deployed, describeDeployed, isOpen, receive, sendByRest, tablePrefix } from './deployed.ts';
+import { deployed, describeDeployed, isOpen, receive, sendByRest } from './deployed.ts';
 
 let store: Store;
-beforeAll(async () => {
-  store = openDynamoStore({ tablePrefix: await tablePrefix() });
+beforeAll(() => {
+  store = openDynamoStore({ tablePrefix: deployed.tablePrefix });
 });
 afterAll(() => store.close());
 

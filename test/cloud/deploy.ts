@@ -4,7 +4,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 
-export type Outputs = { readonly Url: string; readonly WebSocketUrl: string };
+export type Outputs = { readonly TablePrefix: string; readonly Url: string; readonly WebSocketUrl: string };
+/** Two brokers: one that is open to everybody, and one that is closed to all but users and bearers of tokens. */
+export type StackName = 'CirrusMQ' | 'CirrusMQClosed';
 
 const cdk = resolve('node_modules/aws-cdk/bin/cdk');
 const outputs = resolve('node_modules/.cache/cdk.outputs.json');
@@ -35,10 +37,15 @@ export async function bootstrap(endpoint: string): Promise<void> {
   await runCdk(endpoint, ['bootstrap', `aws://${account}/${region}`, '--template', bootstrapTemplate]);
 }
 
-/** Deploys the broker, or what is new of it, by the CDK's own command line. */
-export async function deploy(endpoint: string, settings: Record<string, string> = {}): Promise<Outputs> {
-  await runCdk(endpoint, ['deploy', '--require-approval', 'never', '--outputs-file', outputs], settings);
-  return (JSON.parse(readFileSync(outputs, 'utf8')) as { CirrusMQ: Outputs }).CirrusMQ;
+/** Deploys these stacks, or what is new of them, by the CDK's own command line. */
+export async function deploy(
+  endpoint: string,
+  stacks: readonly StackName[],
+  settings: Record<string, string> = {},
+): Promise<Readonly<Record<StackName, Outputs>>> {
+  const options = ['--require-approval', 'never', '--concurrency', '2', '--outputs-file', outputs];
+  await runCdk(endpoint, ['deploy', ...stacks, ...options], settings);
+  return JSON.parse(readFileSync(outputs, 'utf8'));
 }
 
 /** @returns what it wrote to its standard output */

@@ -1,14 +1,14 @@
-import { DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb';
-import { InvokeCommand, LambdaClient, ListFunctionsCommand } from '@aws-sdk/client-lambda';
 import { describe } from 'vitest';
 import { apiGatewayPush } from '../../lib/gateway/api-gateway.ts';
+import { invokeFunction } from './functions.ts';
 
-const { CIRRUSMQ_URL, CIRRUSMQ_WEBSOCKET_URL, AWS_ENDPOINT_URL, CONNECTIONS_ENDPOINT } = process.env;
+const { CIRRUSMQ_URL, CIRRUSMQ_WEBSOCKET_URL, TABLE_PREFIX, AWS_ENDPOINT_URL, CONNECTIONS_ENDPOINT } = process.env;
 
 /** Where the deployed broker is, and the account that it is in. */
 export const deployed = {
   url: CIRRUSMQ_URL ?? '',
   webSocketUrl: CIRRUSMQ_WEBSOCKET_URL ?? '',
+  tablePrefix: TABLE_PREFIX ?? '',
   endpoint: AWS_ENDPOINT_URL ?? '',
 };
 
@@ -23,30 +23,11 @@ const connections = apiGatewayPush({ endpoint: CONNECTIONS_ENDPOINT ?? 'http://n
 /** Whether the gateway still has a connection. */
 export const isOpen = connections.isOpen;
 
-const lambda = new LambdaClient({});
-const dynamo = new DynamoDBClient({});
-
-/** The name that the account has for one of the broker's functions. */
-async function functionNamed(name: string): Promise<string> {
-  const { Functions = [] } = await lambda.send(new ListFunctionsCommand({}));
-  const beginning = `CirrusMQ-Broker${name[0]?.toUpperCase()}${name.slice(1)}Function`;
-  const found = Functions.find(({ FunctionName }) => FunctionName?.startsWith(beginning));
-  if (!found?.FunctionName) throw new Error(`There is no function ${name}.`);
-  return found.FunctionName;
-}
-
-/** Invokes a function, and gives what it returned. */
+/** Invokes a function of the open broker, and gives what it returned. */
 export async function invoke(name: string, event: unknown): Promise<unknown> {
-  const FunctionName = await functionNamed(name);
-  const { Payload } = await lambda.send(new InvokeCommand({ FunctionName, Payload: JSON.stringify(event) }));
-  return JSON.parse(Buffer.from(Payload ?? []).toString('utf8') || 'null');
-}
-
-export async function tablePrefix(): Promise<string> {
-  const { TableNames = [] } = await dynamo.send(new ListTablesCommand({}));
-  const directory = TableNames.find((name) => name.endsWith('-directory'));
-  if (!directory) throw new Error('There is no directory table.');
-  return directory.replace(/-directory$/, '');
+  const invoked = await invokeFunction('CirrusMQ', name, event);
+  if (invoked.kind === 'failed') throw new Error(`The function ${name} failed: ${invoked.message}`);
+  return invoked.answer;
 }
 
 /** Asks the REST interface, and gives the JSON of its reply. */

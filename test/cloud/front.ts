@@ -1,19 +1,29 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, request } from 'node:http';
+import { createServer, type IncomingMessage, request, STATUS_CODES } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocket, WebSocketServer } from 'ws';
+import type { Invoked } from './functions.ts';
 
 /** Where the deployed broker is for its clients. */
 export type Front = { readonly url: string; readonly webSocketUrl: string; readonly close: () => Promise<void> };
 
 const UNSUPPORTED_DATA = 1003;
 
+/** Where the emulator has a broker's APIs, and how to ask the broker's authorizer. */
+export type Behind = {
+  readonly endpoint: string;
+  readonly httpApi: string;
+  readonly webSocketApi: string;
+  readonly authorize: (event: unknown) => Promise<Invoked>;
+};
+
 /**
  * Stands in front of the emulator and does what API Gateway does and it does not: it answers the subprotocol, refuses
- * binary frames, and has the API at the root of an address. See docs/decisions/0020.
+ * binary frames, answers 401 where the authorizer says so, and has the API at the root of an address. See
+ * docs/decisions/0020.
  */
-export async function openFront(endpoint: string, httpApi: string, webSocketApi: string): Promise<Front> {
+export async function openFront({ endpoint, httpApi, webSocketApi, authorize }: Behind): Promise<Front> {
   const { host } = new URL(endpoint);
   const server = createServer((incoming, outgoing) => {
     const path = `/_aws/execute-api/${httpApi}/%24default${incoming.url}`;
@@ -27,15 +37,22 @@ export async function openFront(endpoint: string, httpApi: string, webSocketApi:
   });
   const sockets = new WebSocketServer({ noServer: true, handleProtocols: firstOf });
   server.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
-    const { search } = new URL(incoming.url ?? '/', 'ws://any');
-    const behind = new WebSocket(`ws://${host}/_aws/execute-api/${webSocketApi}/live${search}`, {
-      headers: handshakeHeaders(incoming),
+    const { search, searchParams } = new URL(incoming.url ?? '/', 'ws://any');
+    const headers = handshakeHeaders(incoming);
+    const behind = new WebSocket(`ws://${host}/_aws/execute-api/${webSocketApi}/live${search}`, { headers });
+    const giveUp = () => socket.destroy();
+    behind.on('unexpected-response', async (_, { statusCode = 500 }) => {
+      // To be ended before it was open is an error to it, but none here.
+      behind
+        .off('error', giveUp)
+        .on('error', () => {})
+        .terminate();
+      const queryStringParameters = Object.fromEntries(searchParams);
+      const isRefused = statusCode === 500 && (await refuses(authorize, { headers, queryStringParameters }));
+      const status = isRefused ? 401 : statusCode;
+      socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-length: 0\r\n\r\n`);
     });
-    behind.on('unexpected-response', (_, answer) => {
-      socket.end(`HTTP/1.1 ${answer.statusCode} ${answer.statusMessage}\r\ncontent-length: 0\r\n\r\n`);
-      behind.terminate();
-    });
-    behind.on('error', () => socket.destroy());
+    behind.on('error', giveUp);
     behind.once('open', () => sockets.handleUpgrade(incoming, socket, head, (before) => join(before, behind)));
   });
   server.listen(0, '127.0.0.1');
@@ -50,6 +67,17 @@ export async function openFront(endpoint: string, httpApi: string, webSocketApi:
       server.closeAllConnections();
     },
   };
+}
+
+/**
+ * Whether the authorizer fails with the one word that is a 401 to API Gateway. The emulator has one answer to all its
+ * failures, and does not tell which it was.
+ * @see API Gateway: output from a Lambda authorizer
+ */
+async function refuses(authorize: Behind['authorize'], handshake: object): Promise<boolean> {
+  const methodArn = 'arn:aws:execute-api:us-east-1:000000000000:any/live/$connect';
+  const invoked = await authorize({ type: 'REQUEST', methodArn, ...handshake });
+  return invoked.kind === 'failed' && invoked.message === 'Unauthorized';
 }
 
 /** The broker's answer to `$connect` does not come through: the tests ask its function for that by itself. */

@@ -1,10 +1,10 @@
 import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { expect, it } from 'vitest';
 import { headSort, tableNames } from '../../lib/store/dynamodb/tables.ts';
-import { deployed, describeDeployed, receive, rest, sendByRest, tablePrefix } from './deployed.ts';
+import { deployed, describeDeployed, receive, rest, sendByRest } from './deployed.ts';
 
 async function hasHead(group: string, shard: string): Promise<boolean> {
-  const TableName = tableNames(await tablePrefix(), group).shards;
+  const TableName = tableNames(deployed.tablePrefix, group).shards;
   const Key = { p: { S: shard }, s: { S: headSort } };
   const { Item } = await new DynamoDBClient({}).send(new GetItemCommand({ TableName, Key }));
   return Item !== undefined;

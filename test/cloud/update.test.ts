@@ -9,7 +9,7 @@ describeDeployed('an update by cdk deploy', () => {
     const [before] = await receive('updated', 5, 1);
     expect(before?.body).toBe('a');
     await rest('POST', '/v1/deliveries/acknowledge', { tokens: [before?.token] });
-    await deploy(deployed.endpoint, { PREFETCH: '1' });
+    await deploy(deployed.endpoint, ['CirrusMQ'], { PREFETCH: '1' });
     const connected = await connect(deployed.webSocketUrl);
     const got: string[] = [];
     const one = Promise.withResolvers<void>();

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { App, Duration, Stack } from 'aws-cdk-lib';
+import { Duration, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { AttributeType, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
@@ -9,6 +9,7 @@ import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { describe, expect, it } from 'vitest';
 import { Observability, type ObservabilityProps } from '../../../infra/observability.ts';
 import { metricNamespace, metricUnits } from '../../../lib/model/metrics.ts';
+import { newApp } from './app.ts';
 
 type AlarmProperties = {
   readonly AlarmDescription: string;
@@ -25,7 +26,7 @@ const names = ['connect', 'frame', 'disconnect', 'rest', 'dispatch', 'sweep'];
 
 /** A stack with parts of a broker, and what is looked at of them. */
 function synthesize(props: Partial<ObservabilityProps> = {}, watchedQueues: readonly string[] = []): Template {
-  const stack = new Stack(new App(), 'Stack');
+  const stack = new Stack(newApp(), 'Stack');
   const table = (id: string) => new TableV2(stack, id, { partitionKey: { name: 'p', type: AttributeType.STRING } });
   const code = Code.fromInline('exports.handler = () => {};');
   const functions = names.map((name) => {

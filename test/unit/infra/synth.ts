@@ -1,10 +1,11 @@
-import { App, Stack, Validations } from 'aws-cdk-lib';
+import { type App, Stack, Validations } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { CirrusBroker } from '../../../infra/broker.ts';
 import type { CirrusBrokerProps } from '../../../infra/options.ts';
 import { CirrusMqStack, type CirrusMqStackProps } from '../../../infra/stack.ts';
+import { newApp } from './app.ts';
 
 /** A stack with a key names its region. */
 const env = { account: '111111111111', region: 'eu-west-1' };
@@ -39,5 +40,5 @@ function addChecks(app: App): void {
 }
 
 function appWithoutCode(): App {
-  return new App({ context: { 'aws:cdk:bundling-stacks': [] } });
+  return newApp({ context: { 'aws:cdk:bundling-stacks': [] } });
 }
