@@ -10,13 +10,14 @@ import { Reading } from './bodies.ts';
 import { commitTurn } from './commit.ts';
 import { forwardDeadLetters } from './dead-letters.ts';
 import { deliveryOf, stampOf } from './deliveries.ts';
+import { extendBodies } from './extension.ts';
 import { freshNonce, type Mastership } from './inbox.ts';
 import { measureDeliveries } from './measure.ts';
 import type { Broker } from './parts.ts';
 import { byOrderOfCommit, isHeldUp, push } from './push.ts';
 import { damageOf } from './quarantine.ts';
 import { entriesOf, hasDeadLetters, stateOfHead } from './shards.ts';
-import { extendBodies, probeConsumers } from './upkeep.ts';
+import { probeConsumers } from './upkeep.ts';
 
 /** Takes what a turn gave to a pull, once that is committed. */
 type OnPull = (pull: string, deliveries: readonly Delivery[]) => void;
@@ -135,7 +136,8 @@ function answerPulls(shard: string, turn: Turn, onPull: OnPull): void {
 
 /** What a turn leaves to be done that no commit waits for. */
 function lookAfter(broker: Broker, shard: string, turn: Turn): void {
-  if (turn.extend) broker.defer(() => extendBodies(broker, shard));
+  const { extension } = turn;
+  if (extension) broker.defer(() => extendBodies(broker, shard, extension));
   if (turn.probes.length > 0) broker.defer(() => probeConsumers(broker, shard, turn.probes));
 }
 

@@ -67,7 +67,7 @@ export type Broker = {
   readonly bodies: BodyCache;
   readonly quarantine: Quarantine;
   /** Does work that no reply waits for: at once in a server, before its end in a Lambda invocation. */
-  readonly defer: (work: () => Promise<void>) => void;
+  readonly defer: (work: () => Promise<unknown>) => void;
   /** How many turns one request takes before it hands the shard over. */
   readonly turnsPerRequest: number;
   /** Hands a shard over to another invocation, which holds its lease as `nonce`. Undefined: there is to be none. */

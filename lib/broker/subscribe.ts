@@ -8,7 +8,7 @@ import { leadLater } from './lead.ts';
 import type { Broker } from './parts.ts';
 import { recordQueue } from './queues.ts';
 import { shardAt, viewHead } from './shards.ts';
-import { leaveShard } from './upkeep.ts';
+import { leaveShard, probeConsumers } from './upkeep.ts';
 
 export type Subscription = {
   /** The consumer's id: fresh for each subscription, never used again. */
@@ -41,8 +41,11 @@ async function joinQueue(broker: Broker, subscription: Subscription): Promise<vo
   const { head, mastership } = await append(broker, shard, [{ id: consumer, request }], { ring: true });
   if (!head.state) await recordQueue(broker, destination.name);
   leadLater(broker, mastership);
-  if (viewHead(broker, head).consumers > consumersPerShard) {
+  const { consumers, draft } = viewHead(broker, head);
+  if (consumers === consumersPerShard && !draft.consumers.some(({ id }) => id === consumer)) {
     await leaveShard(broker, shard, [{ id: consumer }], 'unsubscribed');
+    // Some may be gone unnoticed: the next who comes finds room.
+    await probeConsumers(broker, shard, draft.consumers);
     throw new BrokerError('LIMIT_EXCEEDED', `${shard} has ${consumersPerShard} consumers, which is the most.`);
   }
 }

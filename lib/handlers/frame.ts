@@ -33,7 +33,7 @@ function octetsOf(event: SocketEvent): Buffer {
 
 async function takeMessage(bench: Bench, connection: string, octets: Buffer): Promise<void> {
   // Receipts go out before the turns that the commands call for: nobody waits for more than what is durable.
-  const turns: (() => Promise<void>)[] = [];
+  const turns: (() => Promise<unknown>)[] = [];
   let isAnswered = false;
   // A turn defers work of its own, long after the answer: that has nobody to wait for.
   const defer: Broker['defer'] = (work) => {

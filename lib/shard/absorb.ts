@@ -1,5 +1,6 @@
 import { type Context, cursorOf, type Draft, type Lookup, total } from './draft.ts';
 import type { DeliveryRange, Entry } from './entry.ts';
+import { further, isExtended } from './extension.ts';
 import {
   bury,
   clearSuspects,
@@ -15,7 +16,6 @@ import { endOf, extended, type Reference } from './reference.ts';
 import { admit, admitForward, rememberLeft } from './repeats.ts';
 import type { Flight } from './state.ts';
 import { suspect } from './takeover.ts';
-import { isExtended } from './wake-up.ts';
 
 /**
  * Takes the inbox into the state. Messages get their sequences by inbox position; what ends deliveries follows, so
@@ -32,6 +32,7 @@ export function absorb(draft: Draft, entries: readonly Entry[], lookup: Lookup, 
   }
   if (context.epoch !== '') evictDeadConnections(draft, context);
   for (const entry of entries) end(draft, entry);
+  turnAway(draft, context);
   passDeadlines(draft, context);
   draft.isAbsorbedAgain = false;
   bury(draft, context);
@@ -44,6 +45,13 @@ function evictDeadConnections(draft: Draft, context: Context): void {
   if (dead.length === 0) return;
   const numbers = new Set(dead.map((consumer) => consumer.number));
   dismiss(draft, (number) => numbers.has(number), 'uncounted');
+}
+
+/** Who came last finds no room: the state stays bounded, whatever becomes of those who are told so. */
+function turnAway(draft: Draft, { limits }: Context): void {
+  const connected = draft.consumers.filter((consumer) => consumer.connection !== '');
+  const beyond = new Set(connected.slice(limits.consumersPerShard).map((consumer) => consumer.number));
+  if (beyond.size > 0) dismiss(draft, (number) => beyond.has(number), 'uncounted');
 }
 
 /** What adds to the shard: messages, consumers, pulls; and a purge, which takes away what came before it. */
@@ -71,10 +79,13 @@ function arrive(draft: Draft, entry: Entry, context: Context): void {
 }
 
 /** A page that was written meanwhile may list what was not extended. */
-function extend(draft: Draft, { upTo, born }: Entry & { kind: 'extended' }, { limits }: Context): void {
+function extend(draft: Draft, { upTo, born, seen }: Entry & { kind: 'extended' }, { limits }: Context): void {
   const extendOne = (r: Reference) => (endOf(r) <= upTo && isExtended(r.born, born, limits) ? extended(r, born) : r);
   draft.references = draft.references.map(extendOne);
   draft.held = draft.held.map(extendOne);
+  const extension = further(draft.extension, { upTo, born, seen });
+  const isLeft = (r: Reference) => isExtended(r.born, extension.born, limits);
+  draft.extension = draft.references.some(isLeft) || draft.held.some(isLeft) ? extension : undefined;
 }
 
 function arriveMessages(draft: Draft, entry: Entry & { kind: 'send' }): void {

@@ -2,7 +2,7 @@ import { BrokerError } from '../model/errors.ts';
 import type { Limits } from '../model/limits.ts';
 import type { Message } from '../model/message.ts';
 import { endOf, type Reference } from './reference.ts';
-import type { Consumer, Counts, Flight, Returned, Source, State } from './state.ts';
+import type { Consumer, Counts, Extension, Flight, Returned, Source, State } from './state.ts';
 
 /** What a turn is told about the world. */
 export type Context = {
@@ -55,6 +55,7 @@ export type Draft = {
   repeated: string[];
   sources: Source[];
   wake: number;
+  extension: Extension | undefined;
   dying: Dying[];
   pulls: Pull[];
   /** Acknowledgements of deliveries that no commit has shown yet. */

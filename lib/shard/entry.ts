@@ -1,6 +1,7 @@
 import { BrokerError } from '../model/errors.ts';
 import type { AckMode } from '../model/message.ts';
 import { pack, unpack } from './packing.ts';
+import type { Extension } from './state.ts';
 
 /** Sequences of one batch that share persistence; `expires` is the earliest expiry among them, 0 if none. */
 export type Run = { readonly count: number; readonly transient: boolean; readonly expires: number };
@@ -63,8 +64,8 @@ export type Request =
   /** A pull of at most `max` messages, each to be acknowledged before `deadline`. */
   | { readonly kind: 'receive'; readonly max: number; readonly deadline: number }
   | { readonly kind: 'purge' }
-  /** Of the bodies of sequences below `upTo`, those that were due were extended at `born`, in seconds since the epoch. */
-  | { readonly kind: 'extended'; readonly upTo: number; readonly born: number };
+  /** How far an extension of bodies has come. */
+  | ({ readonly kind: 'extended' } & Extension);
 
 const kinds = [
   'send',
@@ -116,7 +117,7 @@ function fields(entry: Request): unknown[] {
     case 'purge':
       return [];
     case 'extended':
-      return [entry.upTo, entry.born];
+      return [entry.upTo, entry.born, entry.seen];
   }
 }
 
@@ -177,6 +178,6 @@ function request(kind: Request['kind'], rest: unknown[]): Request {
     case 'purge':
       return { kind };
     case 'extended':
-      return { kind, upTo: a, born: b };
+      return { kind, upTo: a, born: b, seen: c };
   }
 }

@@ -81,10 +81,10 @@ export function drawReady(draft: Draft, lookup: Lookup, count: number): void {
 export function dropReady(draft: Draft): number {
   const count = readyCount(draft);
   // What is partly drawn is needed by those who have the rest.
-  const held = new Set(draft.held.map(({ key }) => key));
-  for (const { key, shared } of draft.references) if (!shared && !held.has(key)) draft.spent.push(key);
+  const over = draft.references;
   draft.references = [];
   draft.returned = [];
+  discard(draft, over);
   return count;
 }
 
@@ -132,15 +132,23 @@ function hold(draft: Draft, reference: Reference): void {
 export function releaseHeld(draft: Draft): void {
   const live = [...draft.flights, ...draft.returned].sort((a, b) => a.first - b.first);
   const cursor = cursorOf(draft);
-  const fresh = new Set(draft.references.map((reference) => reference.key));
+  const over: Reference[] = [];
   let at = 0;
   draft.held = draft.held.filter((reference) => {
     while (at < live.length && endOf(live[at] as Returned) <= reference.first) at++;
     const range = live[at];
     if ((range && range.first < endOf(reference)) || endOf(reference) > cursor) return true;
-    if (!reference.shared && !fresh.has(reference.key)) draft.spent.push(reference.key);
+    over.push(reference);
     return false;
   });
+  discard(draft, over);
+}
+
+/** A batch goes with the last that needs it. Where a page lists a second copy of something, nobody knows of what. */
+function discard(draft: Draft, over: readonly Reference[]): void {
+  if (draft.references.some(({ level, flagged }) => level > 0 && flagged)) return;
+  const needed = new Set([...draft.references, ...draft.held].map(({ key }) => key));
+  for (const { key, shared } of over) if (!shared && !needed.has(key)) draft.spent.push(key);
 }
 
 /** Puts messages back among the ready ones, in the order of their sequence. */

@@ -19,7 +19,7 @@ export type Reference = {
   readonly since?: number;
   /** Non-persistent messages: pushed at most once. Level 0 only. */
   readonly transient: boolean;
-  /** The messages may have been delivered before. Level 0 only. */
+  /** The messages, or some of those that the page leads to, may have been delivered before. */
   readonly flagged: boolean;
   /** Other references name the same batch, so consuming this one does not free it. Level 0 only. */
   readonly shared: boolean;

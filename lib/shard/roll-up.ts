@@ -49,7 +49,8 @@ function referTo(key: string, children: readonly Reference[], { now }: Context):
     born,
     ...(since < born ? { since } : {}),
     transient: false,
-    flagged: false,
+    // It lists what may be a second copy.
+    flagged: children.some((child) => child.flagged),
     shared: false,
   };
 }

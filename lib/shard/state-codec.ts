@@ -36,6 +36,7 @@ export function encodeState(state: State): Uint8Array {
     state.repeated,
     state.sources.map((x) => [x.source, x.floor, x.taken]),
     state.wake,
+    ...packExtension(state.extension),
   ]);
   decoded.set(bytes, state);
   return bytes;
@@ -53,7 +54,13 @@ export function decodeState(bytes: Uint8Array): State {
 function readState(value: readonly unknown[]): State {
   const [, incarnation, next, references, held, flights, returned, consumers, nextConsumer, rotation, counts, ...rest] =
     value as [number, string, number, unknown[], unknown[], number[][], number[][], Packed[], number, number, number[]];
-  const [recent, repeated, sources, wake] = rest as unknown as [string[], string[], PackedSource[], number];
+  const [recent, repeated, sources, wake, extension] = rest as unknown as [
+    string[],
+    string[],
+    PackedSource[],
+    number,
+    [number, number, number]?,
+  ];
   const [sent = 0, acknowledged = 0, deadLettered = 0, expired = 0, purged = 0, dropped = 0] = counts;
   return {
     incarnation,
@@ -79,7 +86,13 @@ function readState(value: readonly unknown[]): State {
     repeated,
     sources: sources.map(([source, floor, taken]) => ({ source, floor, taken })),
     wake,
+    extension: extension && { upTo: extension[0], born: extension[1], seen: extension[2] },
   };
+}
+
+/** Most shards have none, and give it no room. */
+function packExtension(extension: State['extension']): readonly (readonly number[])[] {
+  return extension ? [[extension.upTo, extension.born, extension.seen]] : [];
 }
 
 type Packed = [number, string, string, string, number, number, number, number];

@@ -29,6 +29,18 @@ export type State = {
   readonly sources: readonly Source[];
   /** The minute of the last wake-up that was scheduled; 0 if none was. */
   readonly wake: number;
+  /** Undefined when none was called for lately. */
+  readonly extension: Extension | undefined;
+};
+
+/** How far the extension of bodies has come. A long backlog takes it longer than one invocation lasts. */
+export type Extension = {
+  /** Bodies of sequences below this are done, as far as they were due. */
+  readonly upTo: number;
+  /** When it began, which counts as the birth of all that it extends; in seconds since the epoch. */
+  readonly born: number;
+  /** When it was last called for, or last said how far it is; in seconds since the epoch. */
+  readonly seen: number;
 };
 
 /** Messages with a consumer, unacknowledged. */
@@ -109,5 +121,6 @@ export function emptyState(incarnation: string): State {
     repeated: [],
     sources: [],
     wake: 0,
+    extension: undefined,
   };
 }

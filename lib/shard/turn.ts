@@ -3,11 +3,12 @@ import { conclude, type PushOutcome } from './conclude.ts';
 import type { PlannedDelivery } from './deal.ts';
 import { type Context, type Draft, draftOf, type Lookup, type Needs, readyCount, stateOf } from './draft.ts';
 import type { Entry } from './entry.ts';
+import { callForExtension } from './extension.ts';
 import { type DeadLetter, type Plan, plan } from './plan.ts';
 import { releaseHeld } from './ready.ts';
 import { type PageWrite, rollUp } from './roll-up.ts';
-import type { Consumer, State } from './state.ts';
-import { extensionTime, nextAwaited, nextWakeUp, oldestBorn, probe, scheduleWake } from './wake-up.ts';
+import type { Consumer, Extension, State } from './state.ts';
+import { nextAwaited, nextWakeUp, probe, scheduleWake } from './wake-up.ts';
 
 /** What the master does now: push, dead-letter, ask; then `settle` with what became of it. */
 export type Turn = {
@@ -16,8 +17,8 @@ export type Turn = {
   readonly deadLetters: readonly DeadLetter[];
   /** Consumers to ask whether they are still there. */
   readonly probes: readonly Consumer[];
-  /** True when bodies that are still needed should be extended. */
-  readonly extend: boolean;
+  /** What is to be extended; undefined where nothing is. */
+  readonly extension: Extension | undefined;
   readonly missing: readonly string[];
   /** Ready messages remain: an acknowledgement of these deliveries will unlock work. */
   readonly backlog: boolean;
@@ -49,13 +50,12 @@ export function takeTurn(state: State, inbox: readonly Entry[], lookup: Lookup, 
   const planned: Plan | Needs = plan(draft, lookup, context);
   if (planned.kind === 'needs') return planned;
   const { deliveries, deadLetters, missing, more } = planned;
-  const born = oldestBorn(draft);
   return {
     kind: 'turn',
     deliveries,
     deadLetters,
     probes: probe(draft, context.now, context.limits),
-    extend: born !== undefined && extensionTime(born, context.limits) <= context.now,
+    extension: callForExtension(draft, context),
     missing,
     backlog: readyCount(draft) > 0,
     more,

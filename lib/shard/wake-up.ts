@@ -1,5 +1,6 @@
 import type { Limits } from '../model/limits.ts';
 import { type Context, type Draft, readyCount } from './draft.ts';
+import { extensionTime } from './extension.ts';
 import { isExhausted } from './flights.ts';
 import { sinceOf } from './reference.ts';
 import { hasCredit } from './servers.ts';
@@ -22,13 +23,12 @@ export function minuteOf(timeMs: number): number {
 export function nextWakeUp(draft: Draft, context: Context): number | undefined {
   const { limits, now } = context;
   const front = draft.references[0];
-  const born = oldestBorn(draft);
   return earliest([
     ...deadlines(draft),
     // An expiry that is over and was not taken waits behind messages that stay.
     front && front.expires > now ? front.expires : 0,
     ...probed(draft).map((consumer) => probeTime(consumer)),
-    born === undefined ? 0 : Math.max(extensionTime(born, limits), now + MINUTE_MS),
+    extensionTime(draft, limits),
     retryTime(draft, context),
   ]);
 }
@@ -92,31 +92,12 @@ export function probe(draft: Draft, now: number, limits: Limits): readonly Consu
   return due;
 }
 
-/** The birth of the oldest body that is still needed, in seconds since the epoch. */
-export function oldestBorn(state: Pick<State, 'held' | 'references'>): number | undefined {
-  const births = [...state.held, ...state.references].map((reference) => reference.born);
-  return births.length > 0 ? Math.min(...births) : undefined;
-}
-
 /** When the oldest message came that is not consumed yet, in seconds since the epoch. */
 export function oldestSince(state: Pick<State, 'held' | 'references'>): number | undefined {
   let oldest = Number.POSITIVE_INFINITY;
   for (const reference of state.held) oldest = Math.min(oldest, sinceOf(reference));
   for (const reference of state.references) oldest = Math.min(oldest, sinceOf(reference));
   return oldest === Number.POSITIVE_INFINITY ? undefined : oldest;
-}
-
-/** Halfway through the retention of the oldest, bodies that are still needed are extended. */
-export function extensionTime(born: number, limits: Limits): number {
-  return born * 1000 + limits.retentionMs / 2;
-}
-
-/**
- * Whether what was born at one time is extended at the other, both in seconds since the epoch: not what is young, or
- * was extended a little while ago by an attempt that was cut short.
- */
-export function isExtended(born: number, at: number, limits: Limits): boolean {
-  return (at - born) * 1000 >= limits.retentionMs / 4;
 }
 
 /** The minute to put down for the sweep, if none that is near enough is put down already. */

@@ -25,23 +25,32 @@ const faultRates = {
   'post swallowed': 0.012,
   'expired late': 0.5,
   'expired in time': 0.5,
-  'older code': 0.01,
+  'older code': 0.03,
   'clock skewed': 0.5,
 } as const;
+
+/** How many times its usual rate a fault may have: more, and nothing ever comes to an end. */
+const WORST = 3;
 
 export type FaultKind = keyof typeof faultRates;
 export const faultKinds = Object.keys(faultRates) as FaultKind[];
 
-/** Throws the dice, as often as the seed's weather has it, and counts what came of it. */
+/**
+ * Throws the dice, as often as the seed's weather has it, and counts what came of it. Each seed has its own mix, in
+ * which some kinds never strike and some far more often: what needs one fault after another of the same kind, or none
+ * of another, happens as well.
+ */
 export class Faults {
   readonly #prng: Prng;
   readonly counts = new Map<FaultKind, number>();
   /** 0 is calm, 1 usual, more is worse. */
   #weather: number;
+  readonly #mix: ReadonlyMap<FaultKind, number>;
 
   constructor(prng: Prng) {
     this.#prng = prng;
     this.#weather = prng.pick([0, 0.3, 1, 1, 1, 2, 3]);
+    this.#mix = new Map(faultKinds.map((kind) => [kind, prng.pick([0, 1, 1, 1, 5])]));
   }
 
   get isCalm(): boolean {
@@ -49,7 +58,8 @@ export class Faults {
   }
 
   strike(kind: FaultKind): boolean {
-    if (this.#weather === 0 || !this.#prng.chance(Math.min(0.5, faultRates[kind] * this.#weather))) return false;
+    const often = Math.min(WORST, this.#weather * (this.#mix.get(kind) ?? 1));
+    if (often === 0 || !this.#prng.chance(Math.min(0.5, faultRates[kind] * often))) return false;
     this.count(kind);
     return true;
   }

@@ -20,6 +20,7 @@ export const ofQueues: readonly Mutation[] = [
     'if (consumers > 0) throw',
     'if (consumers < 0) throw',
   ),
+  mutation('a queue takes more consumers than it may have', 'shard/absorb.ts', 'turnAway(draft, context);', ''),
   mutation(
     'a deletion does not look at the rings',
     'store/memory/memory-store.ts',

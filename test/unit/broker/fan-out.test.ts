@@ -113,8 +113,8 @@ describe('the audience of a topic', () => {
   it('gets nothing that was sent before it was there, although no turn had been taken', async () => {
     const inner = new MemoryStore();
     const { posts, bench } = given({}, inner);
-    const work: (() => Promise<void>)[] = [];
-    const broker = { ...bench.broker, defer: (later: () => Promise<void>) => void work.push(later) };
+    const work: (() => Promise<unknown>)[] = [];
+    const broker = { ...bench.broker, defer: (later: () => Promise<unknown>) => void work.push(later) };
     await join(bench, 'early');
     await send(broker, topic, [textMessage('a')]);
     await join(bench, 'late');

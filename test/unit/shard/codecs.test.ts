@@ -39,7 +39,7 @@ const requests: readonly Request[] = [
   { kind: 'leave', consumer: 'c', reason: 'lost' },
   { kind: 'receive', max: 10, deadline: 1_700_000_000_123 },
   { kind: 'purge' },
-  { kind: 'extended', upTo: 100, born: 1_700_000_000 },
+  { kind: 'extended', upTo: 100, born: 1_700_000_000, seen: 1_700_000_060 },
 ];
 const entries = requests.map((request, i): Entry => ({ id: `entry-${i}`, attempt: i + 1, ...request }) as Entry);
 

@@ -36,6 +36,25 @@ it('a repeat that can no longer be told is flagged, and never frees the body of 
   expect(deep.discarded).not.toContain('batch-3');
 });
 
+it('a first copy does not free the body of a second that lies in a page', () => {
+  const shard = new OneShard({ referencesPerLevel: 3, inFlightPerShard: 3 });
+  const first = [shard.send([0]), shard.send([0]), shard.send([0])];
+  shard.take([...first, ...Array.from({ length: 20 }, () => shard.send([0]))]);
+  const repeated = first[2];
+  if (!repeated) throw new Error('no third entry');
+  shard.take([{ ...repeated, attempt: 2 }, ...Array.from({ length: 9 }, () => shard.send([0]))]);
+  expect(shard.state.references.some(({ level, key }) => level === 0 && key === 'batch-3')).toBe(false);
+  shard.take([shard.join('client-individual', 3)]);
+  shard.take([shard.acknowledge(1, 3, 1)]);
+  expect(shard.batches.has('batch-3')).toBe(true);
+  const given: { key: string; redelivered: boolean }[] = [];
+  for (let next = 4; shard.state.flights.length > 0; next += 3) {
+    given.push(...OneShard.given(shard.take([shard.acknowledge(next, 3, 1)]).turn));
+  }
+  expect(given).toHaveLength(33 - 6);
+  expect(given.find(({ key }) => key === 'batch-3')).toMatchObject({ redelivered: true });
+});
+
 it('a consumer that left does not come back by a late repeat of its join', () => {
   const shard = new OneShard();
   const join = shard.join('auto', 1);

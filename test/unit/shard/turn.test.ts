@@ -244,3 +244,13 @@ describe('what is missing', () => {
     expect(shard.state).toMatchObject({ references: [], held: [], returned: [], flights: [] });
   });
 });
+
+it('a shard has no more consumers than it may have, whoever comes at once', () => {
+  const shard = new OneShard({ consumersPerShard: 2 });
+  const [a, b, c] = [shard.join('auto', 1), shard.join('auto', 1), shard.join('auto', 1)];
+  shard.take([a, b, c]);
+  expect(shard.state.consumers.map(({ id }) => id)).toEqual([a.id, b.id]);
+  const d = shard.join('auto', 1);
+  shard.take([d, shard.entry({ kind: 'leave', consumer: a.id, reason: 'unsubscribed' })]);
+  expect(shard.state.consumers.map(({ id }) => id)).toEqual([b.id, d.id]);
+});

@@ -31,16 +31,17 @@ describe('the next wake-up', () => {
     expect(waits).toEqual([120_000, 240_000, 240_000, 240_000]);
   });
 
-  it('is the extension of bodies, halfway through their retention, and a minute after one that was asked for', () => {
+  it('is the extension of bodies, halfway through their retention, and soon after one that was called for and says nothing', () => {
     const shard = new OneShard({ retentionMs: 10 * HOUR_MS });
     const { settled } = shard.take([shard.send([0])]);
     expect(settled.wakeAt).toBe(NOW + 5 * HOUR_MS);
     const { turn, settled: next } = shard.take([], { now: NOW + 5 * HOUR_MS });
-    expect(turn.extend).toBe(true);
-    expect(next.wakeAt).toBe(NOW + 5 * HOUR_MS + 60_000);
-    const extended = shard.entry({ kind: 'extended', upTo: 2, born: NOW / 1000 + 5 * 3600 });
+    expect(turn.extension).toEqual({ upTo: 0, born: NOW / 1000 + 5 * 3600, seen: NOW / 1000 + 5 * 3600 });
+    expect(next.wakeAt).toBe(NOW + 5 * HOUR_MS + 45_000);
+    expect(shard.take([], { now: NOW + 5 * HOUR_MS + 44_000 }).turn.extension).toBe(undefined);
+    const extended = shard.entry({ kind: 'extended', upTo: 2, born: NOW / 1000 + 5 * 3600, seen: 0 });
     const after = shard.take([extended], { now: NOW + 5 * HOUR_MS });
-    expect(after.turn.extend).toBe(false);
+    expect(after.turn.extension).toBe(undefined);
     expect(after.settled.wakeAt).toBe(NOW + 10 * HOUR_MS);
   });
 
