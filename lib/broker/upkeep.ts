@@ -1,4 +1,4 @@
-import type { Request } from '../shard/entry.ts';
+import type { LeaveReason, Request } from '../shard/entry.ts';
 import { decodePage, endOf, type Reference } from '../shard/reference.ts';
 import type { Consumer } from '../shard/state.ts';
 import { isExtended } from '../shard/wake-up.ts';
@@ -19,7 +19,7 @@ export async function leaveShard(
   broker: Broker,
   shard: string,
   consumers: readonly { readonly id: string }[],
-  reason: 'unsubscribed' | 'lost',
+  reason: LeaveReason,
 ): Promise<void> {
   const requests = consumers.map(({ id }) => ({
     id: broker.random.id(),
