@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startBroker } from '../../lib/server/start-broker.ts';
-import type { Frame } from '../../lib/stomp/frame.ts';
 import { RawStomp, textOf } from '../raw-stomp.ts';
 import { connect, sendWithReceipt, subscribe, withReceipt } from '../stomp-clients.ts';
 import { freshName, itOrdered, itUnordered, type Subject, startSubject } from '../subject.ts';
@@ -40,16 +39,6 @@ async function sessionWith(queue: string, bodies: readonly string[]): Promise<Ra
   return raw;
 }
 
-async function take(raw: RawStomp, count: number): Promise<Frame[]> {
-  const frames: Frame[] = [];
-  while (frames.length < count) {
-    const frame = await raw.next();
-    if (frame.command === 'MESSAGE') frames.push(frame);
-    else if (frame.command === 'ERROR') throw new Error(textOf(frame));
-  }
-  return frames;
-}
-
 describe('a message', () => {
   it('arrives with its headers, and with those that the broker adds', async () => {
     const queue = freshQueue();
@@ -57,7 +46,7 @@ describe('a message', () => {
     const headers = 'priority:7\nreply-to:/queue/answers\ncorrelation-id:c-1\nx-colour:dark\\cblue\npersistent:true\n';
     await raw.confirm(sendFrame(queue, 'body', headers), 'body');
     raw.send(subscribeFrame(queue, 'ack:client-individual'));
-    const [message] = await take(raw, 1);
+    const [message] = await raw.messages(1);
     expect(message?.headers).toMatchObject({
       destination: queue,
       subscription: 's',
@@ -77,7 +66,7 @@ describe('a message', () => {
     const raw = await sessionWith(queue, ['text']);
     await raw.confirm(`SEND\ndestination:${queue}\nreceipt:r\ncontent-length:4\n\n\0a\0\n\0`, 'r');
     raw.send(subscribeFrame(queue, 'ack:auto'));
-    const [text, octets] = await take(raw, 2);
+    const [text, octets] = await raw.messages(2);
     expect(text?.hasContentLength).toBe(false);
     expect(octets?.headers['content-length']).toBe('4');
     expect([...(octets?.body ?? [])]).toEqual([0, 97, 0, 10]);
@@ -89,7 +78,7 @@ describe('a message', () => {
     const head = Buffer.from(`SEND\ndestination:${queue}\nreceipt:r\ncontent-length:4\n\n`);
     await raw.confirm(Buffer.concat([head, Buffer.of(0, 255, 0, 10, 0)]), 'r');
     raw.send(subscribeFrame(queue, 'ack:auto'));
-    const [octets] = await take(raw, 1);
+    const [octets] = await raw.messages(1);
     expect([...(octets?.body ?? [])]).toEqual([0, 255, 0, 10]);
   });
 
@@ -108,7 +97,7 @@ describe('a message', () => {
       headers,
       body: JSON.stringify({ tokens: [messages[0]?.token] }),
     });
-    const [octets] = await take(raw, 1);
+    const [octets] = await raw.messages(1);
     expect(octets?.headers['content-encoding']).toBe('base64');
     expect(octets && textOf(octets)).toBe('AP8ACg==');
   });
@@ -128,7 +117,7 @@ describe('a message', () => {
     await raw.confirm(sendFrame(queue, 'stale', `expires:${Date.now() - 1}\n`), 'stale');
     await raw.confirm(sendFrame(queue, 'fresh', `expires:${Date.now() + 60_000}\n`), 'fresh');
     raw.send(subscribeFrame(queue, 'ack:auto'));
-    const [message] = await take(raw, 1);
+    const [message] = await raw.messages(1);
     expect(message && textOf(message)).toBe('fresh');
   });
 });
@@ -138,7 +127,7 @@ describe('an acknowledgement', () => {
     const queue = freshQueue();
     const raw = await sessionWith(queue, ['a', 'b', 'c']);
     raw.send(subscribeFrame(queue, 'ack:client-individual'));
-    const messages = await take(raw, 3);
+    const messages = await raw.messages(3);
     await raw.confirm(`ACK\nid:${messages[1]?.headers.ack}\nreceipt:1\n\n\0`, '1');
     await expectQueue(queue).toMatchObject({ depth: 0, inFlight: 2 });
   });
@@ -147,7 +136,7 @@ describe('an acknowledgement', () => {
     const queue = freshQueue();
     const raw = await sessionWith(queue, ['a', 'b', 'c']);
     raw.send(subscribeFrame(queue, 'ack:client'));
-    const messages = await take(raw, 3);
+    const messages = await raw.messages(3);
     await raw.confirm(`ACK\nid:${messages[1]?.headers.ack}\nreceipt:1\n\n\0`, '1');
     await expectQueue(queue).toMatchObject({ depth: 0, inFlight: 1 });
   });
@@ -156,7 +145,7 @@ describe('an acknowledgement', () => {
     const queue = freshQueue();
     const raw = await sessionWith(queue, ['a', 'b', 'c']);
     raw.send(subscribeFrame(queue, 'ack:auto'));
-    await take(raw, 3);
+    await raw.messages(3);
     await raw.confirm('UNSUBSCRIBE\nid:s\nreceipt:u\n\n\0', 'u');
     await expectQueue(queue).toMatchObject({ depth: 0, inFlight: 0, consumers: 0 });
   });
@@ -165,7 +154,7 @@ describe('an acknowledgement', () => {
     const queue = freshQueue();
     const raw = await sessionWith(queue, ['a']);
     raw.send(subscribeFrame(queue, 'ack:client-individual'));
-    const [message] = await take(raw, 1);
+    const [message] = await raw.messages(1);
     const ack = `ACK\nid:${message?.headers.ack}\nreceipt:done\n\n\0`;
     for (let i = 0; i < 2; i++) expect(await raw.confirm(ack, 'done')).toMatchObject({ command: 'RECEIPT' });
   });
@@ -175,7 +164,7 @@ describe('an acknowledgement', () => {
     await sessionWith(queue, ['a', 'b']);
     const raw = await RawStomp.connect(broker.rawUrl, version);
     raw.send(subscribeFrame(queue, 'ack:client'));
-    const [first] = await take(raw, 2);
+    const [first] = await raw.messages(2);
     expect(first?.headers.ack).toBeUndefined();
     await raw.confirm(`ACK\nsubscription:s\nmessage-id:${first?.headers['message-id']}\nreceipt:1\n\n\0`, '1');
     await expectQueue(queue).toMatchObject({ depth: 0, inFlight: 1 });
@@ -187,9 +176,9 @@ describe('a message that is not acknowledged', () => {
     const queue = freshQueue();
     const raw = await sessionWith(queue, ['a']);
     raw.send(subscribeFrame(queue, 'ack:client-individual'));
-    const [first] = await take(raw, 1);
+    const [first] = await raw.messages(1);
     raw.send(`NACK\nid:${first?.headers.ack}\n\n\0`);
-    const [second] = await take(raw, 1);
+    const [second] = await raw.messages(1);
     expect(second?.headers).toMatchObject({ 'message-id': first?.headers['message-id'], redelivered: 'true' });
     expect(second?.headers.ack).not.toBe(first?.headers.ack);
   });
@@ -198,12 +187,12 @@ describe('a message that is not acknowledged', () => {
     const queue = freshQueue();
     const first = await sessionWith(queue, ['a', 'b', 'c']);
     first.send(subscribeFrame(queue, 'ack:client-individual\nprefetch-count:2'));
-    await take(first, 2);
+    await first.messages(2);
     first.destroy();
     await expectQueue(queue).toMatchObject({ consumers: 0 });
     const second = await RawStomp.connect(broker.rawUrl);
     second.send(subscribeFrame(queue, 'ack:client-individual'));
-    const messages = await take(second, 3);
+    const messages = await second.messages(3);
     expect(messages.map((message) => [textOf(message), message.headers.redelivered])).toEqual([
       ['a', 'true'],
       ['b', 'true'],
@@ -218,14 +207,14 @@ describe('a message that is not acknowledged', () => {
     raw.send(subscribeFrame(queue, 'ack:client-individual'));
     const ids = new Set<string | undefined>();
     for (let delivery = 1; delivery <= 6; delivery++) {
-      const [message] = await take(raw, 1);
+      const [message] = await raw.messages(1);
       ids.add(message?.headers['message-id']);
       raw.send(`NACK\nid:${message?.headers.ack}\n\n\0`);
     }
     expect(ids.size).toBe(1);
     raw.send(`SUBSCRIBE\nid:dead\ndestination:${deadLetters}\nack:client-individual\n\n\0`);
     for (let delivery = 1; delivery <= 8; delivery++) {
-      const [message] = await take(raw, 1);
+      const [message] = await raw.messages(1);
       expect(message?.headers).toMatchObject({
         destination: deadLetters,
         'original-destination': queue,
@@ -244,10 +233,10 @@ describe('a consumer', () => {
     const queue = freshQueue();
     const raw = await sessionWith(queue, ['a', 'b', 'c', 'd']);
     await raw.confirm(subscribeFrame(queue, 'ack:client-individual\nactivemq.prefetchSize:2'), 'sub');
-    const [first] = await take(raw, 1);
+    const [first] = await raw.messages(1);
     await expectQueue(queue).toMatchObject({ depth: 2, inFlight: 2 });
     raw.send(`ACK\nid:${first?.headers.ack}\n\n\0`);
-    const [, third] = await take(raw, 2);
+    const [, third] = await raw.messages(2);
     expect(third && textOf(third)).toBe('c');
   });
 
@@ -256,7 +245,7 @@ describe('a consumer', () => {
     const consumer = await RawStomp.connect(broker.rawUrl);
     await consumer.confirm(subscribeFrame(queue, 'ack:client-individual\nprefetch-count:100'), 'sub');
     const bodies = Array.from({ length: 60 }, (_, i) => String(i));
-    const arrived = take(consumer, bodies.length);
+    const arrived = consumer.messages(bodies.length);
     await sessionWith(queue, bodies);
     expect((await arrived).map(textOf)).toEqual(bodies);
   });

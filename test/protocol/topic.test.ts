@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startBroker } from '../../lib/server/start-broker.ts';
-import type { Frame } from '../../lib/stomp/frame.ts';
 import { gatherAudience, publish } from '../fan-out.ts';
 import { RawStomp, textOf } from '../raw-stomp.ts';
 import { connect, sendWithReceipt, subscribe, withReceipt } from '../stomp-clients.ts';
@@ -38,16 +37,6 @@ async function publisher(): Promise<(topic: string, body: string, headers?: stri
   };
 }
 
-async function take(raw: RawStomp, count: number): Promise<Frame[]> {
-  const frames: Frame[] = [];
-  while (frames.length < count) {
-    const frame = await raw.next();
-    if (frame.command === 'MESSAGE') frames.push(frame);
-    else if (frame.command === 'ERROR') throw new Error(textOf(frame));
-  }
-  return frames;
-}
-
 describe('a message on a topic', () => {
   it('reaches each of 50 sockets, all in the same order', async () => {
     const topic = freshTopic();
@@ -67,14 +56,14 @@ describe('a message on a topic', () => {
     const send = await publisher();
     const bodies = Array.from({ length: 50 }, (_, i) => String(i));
     for (const body of bodies) await send(topic, body);
-    expect((await take(raw, 50)).map(textOf)).toEqual(bodies);
+    expect((await raw.messages(50)).map(textOf)).toEqual(bodies);
   });
 
   it('bears its headers and the topic, and nothing to acknowledge it by', async () => {
     const topic = freshTopic();
     const raw = await subscriber(topic);
     await (await publisher())(topic, 'body', 'priority:7\ncolour:blue\n');
-    const [message] = await take(raw, 1);
+    const [message] = await raw.messages(1);
     expect(message?.headers).toMatchObject({
       destination: topic,
       subscription: 's',
@@ -92,7 +81,7 @@ describe('a message on a topic', () => {
     const send = await publisher();
     await send(topic, 'a', headers);
     await send(topic, 'b');
-    expect((await take(raw, 2)).map(textOf)).toEqual(['a', 'b']);
+    expect((await raw.messages(2)).map(textOf)).toEqual(['a', 'b']);
   });
 
   it('does not arrive once it has expired', async () => {
@@ -101,7 +90,7 @@ describe('a message on a topic', () => {
     const send = await publisher();
     await send(topic, 'late', 'expires:1\n');
     await send(topic, 'timely', `expires:${Date.now() + 60_000}\n`);
-    expect((await take(raw, 1)).map(textOf)).toEqual(['timely']);
+    expect((await raw.messages(1)).map(textOf)).toEqual(['timely']);
   });
 
   it('may be published over REST, one by one or in a batch', async () => {
@@ -115,7 +104,7 @@ describe('a message on a topic', () => {
     expect(one.status).toBe(201);
     const batch = await post('application/json', JSON.stringify({ messages: [{ body: 'two' }, { body: 'three' }] }));
     expect(batch.status).toBe(200);
-    const messages = await take(raw, 3);
+    const messages = await raw.messages(3);
     expect(messages.map(textOf)).toEqual(['one', 'two', 'three']);
     const { messageId } = (await one.json()) as { messageId: string };
     expect(messages[0]?.headers).toMatchObject({ destination: topic, 'message-id': messageId });
@@ -139,8 +128,8 @@ describe('a subscriber', () => {
     await send(topic, 'a');
     const second = await subscriber(topic);
     await send(topic, 'b');
-    expect((await take(first, 2)).map(textOf)).toEqual(['a', 'b']);
-    expect((await take(second, 1)).map(textOf)).toEqual(['b']);
+    expect((await first.messages(2)).map(textOf)).toEqual(['a', 'b']);
+    expect((await second.messages(1)).map(textOf)).toEqual(['b']);
   });
 
   it('gets nothing more after its UNSUBSCRIBE is confirmed', async () => {
@@ -170,7 +159,7 @@ describe('a subscriber', () => {
     await raw.ask(subscribeFrame(topic, 'other'));
     const send = await publisher();
     for (const body of ['a', 'b']) await send(topic, body);
-    const bySubscription = Map.groupBy(await take(raw, 4), ({ headers }) => headers.subscription);
+    const bySubscription = Map.groupBy(await raw.messages(4), ({ headers }) => headers.subscription);
     expect(bySubscription.get('s')?.map(textOf)).toEqual(['a', 'b']);
     expect(bySubscription.get('other')?.map(textOf)).toEqual(['a', 'b']);
   });
@@ -183,7 +172,7 @@ describe('a subscriber', () => {
     const send = await publisher();
     await send(queue, 'one');
     await send(topic, 'all');
-    const destinations = (await take(raw, 2)).map(({ headers }) => headers.destination);
+    const destinations = (await raw.messages(2)).map(({ headers }) => headers.destination);
     expect(destinations.sort()).toEqual([queue, topic]);
   });
 
@@ -193,7 +182,7 @@ describe('a subscriber', () => {
     const send = await publisher();
     gone.destroy();
     for (const body of ['a', 'b', 'c']) await send(topic, body);
-    expect((await take(stays, 3)).map(textOf)).toEqual(['a', 'b', 'c']);
+    expect((await stays.messages(3)).map(textOf)).toEqual(['a', 'b', 'c']);
   });
 
   it('that acknowledges what is done already is not held to it', async () => {
@@ -201,7 +190,7 @@ describe('a subscriber', () => {
     const raw = await RawStomp.connect(broker.rawUrl, '1.1');
     await raw.ask(subscribeFrame(topic));
     await (await publisher())(topic, 'a');
-    const [message] = await take(raw, 1);
+    const [message] = await raw.messages(1);
     const id = message?.headers['message-id'];
     const receipt = await raw.ask(`ACK\nsubscription:s\nmessage-id:${id}\nreceipt:r\n\n\0`);
     expect(receipt.headers['receipt-id']).toBe('r');
@@ -219,7 +208,7 @@ describe('a subscriber', () => {
     const body = 'x'.repeat(1024 * 1024);
     const count = 40;
     for (let i = 0; i < count; i++) await producer.ask(`SEND\ndestination:${topic}\nreceipt:${i}\n\n${i} ${body}\0`);
-    const got = await take(quick, count);
+    const got = await quick.messages(count);
     expect(got.map((frame) => Number.parseInt(textOf(frame), 10))).toEqual(Array.from({ length: count }, (_, i) => i));
     slow.resumeReading();
     await slow.closed;
