@@ -3,6 +3,7 @@ import { startBroker } from '../../lib/server/start-broker.ts';
 import { RawStomp, textOf } from '../raw-stomp.ts';
 import { connect, sendWithReceipt, subscribe, withReceipt } from '../stomp-clients.ts';
 import { freshName, itOrdered, itUnordered, type Subject, startSubject } from '../subject.ts';
+import { sendFrame, subscribeFrame } from './frames.ts';
 
 let broker: Subject;
 beforeAll(async () => {
@@ -24,14 +25,6 @@ function expectQueue(destination: string) {
   return expect.poll(() => describeQueue(destination), { timeout: 10_000 });
 }
 
-function subscribeFrame(queue: string, headers: string): string {
-  return `SUBSCRIBE\nid:s\ndestination:${queue}\nreceipt:sub\n${headers}\n\n\0`;
-}
-
-function sendFrame(queue: string, body: string, headers = ''): string {
-  return `SEND\ndestination:${queue}\nreceipt:${body}\n${headers}\n${body}\0`;
-}
-
 /** A session that has sent these bodies, in this order. */
 async function sessionWith(queue: string, bodies: readonly string[]): Promise<RawStomp> {
   const raw = await RawStomp.connect(broker.rawUrl);
@@ -43,9 +36,15 @@ describe('a message', () => {
   it('arrives with its headers, and with those that the broker adds', async () => {
     const queue = freshQueue();
     const raw = await RawStomp.connect(broker.rawUrl);
-    const headers = 'priority:7\nreply-to:/queue/answers\ncorrelation-id:c-1\nx-colour:dark\\cblue\npersistent:true\n';
+    const headers = {
+      priority: 7,
+      'reply-to': '/queue/answers',
+      'correlation-id': 'c-1',
+      'x-colour': 'dark\\cblue',
+      persistent: 'true',
+    };
     await raw.confirm(sendFrame(queue, 'body', headers), 'body');
-    raw.send(subscribeFrame(queue, 'ack:client-individual'));
+    raw.send(subscribeFrame(queue, { ack: 'client-individual' }));
     const [message] = await raw.messages(1);
     expect(message?.headers).toMatchObject({
       destination: queue,
@@ -65,7 +64,7 @@ describe('a message', () => {
     const queue = freshQueue();
     const raw = await sessionWith(queue, ['text']);
     await raw.confirm(`SEND\ndestination:${queue}\nreceipt:r\ncontent-length:4\n\n\0a\0\n\0`, 'r');
-    raw.send(subscribeFrame(queue, 'ack:auto'));
+    raw.send(subscribeFrame(queue, { ack: 'auto' }));
     const [text, octets] = await raw.messages(2);
     expect(text?.hasContentLength).toBe(false);
     expect(octets?.headers['content-length']).toBe('4');
@@ -77,7 +76,7 @@ describe('a message', () => {
     const raw = await RawStomp.connect(broker.rawUrl);
     const head = Buffer.from(`SEND\ndestination:${queue}\nreceipt:r\ncontent-length:4\n\n`);
     await raw.confirm(Buffer.concat([head, Buffer.of(0, 255, 0, 10, 0)]), 'r');
-    raw.send(subscribeFrame(queue, 'ack:auto'));
+    raw.send(subscribeFrame(queue, { ack: 'auto' }));
     const [octets] = await raw.messages(1);
     expect([...(octets?.body ?? [])]).toEqual([0, 255, 0, 10]);
   });
@@ -91,7 +90,7 @@ describe('a message', () => {
     const response = await fetch(`${broker.url}/v1/queues/${queue.replace('/queue/', '')}/receive`, request);
     const { messages } = (await response.json()) as { messages: { body: string; token: string }[] };
     expect(messages).toMatchObject([{ body: 'AP8ACg==', contentEncoding: 'base64' }]);
-    raw.send(subscribeFrame(queue, 'ack:auto'));
+    raw.send(subscribeFrame(queue, { ack: 'auto' }));
     await fetch(`${broker.url}/v1/deliveries/reject`, {
       method: 'POST',
       headers,
@@ -114,9 +113,9 @@ describe('a message', () => {
   it('that has expired is not delivered', async () => {
     const queue = freshQueue();
     const raw = await RawStomp.connect(broker.rawUrl);
-    await raw.confirm(sendFrame(queue, 'stale', `expires:${Date.now() - 1}\n`), 'stale');
-    await raw.confirm(sendFrame(queue, 'fresh', `expires:${Date.now() + 60_000}\n`), 'fresh');
-    raw.send(subscribeFrame(queue, 'ack:auto'));
+    await raw.confirm(sendFrame(queue, 'stale', { expires: Date.now() - 1 }), 'stale');
+    await raw.confirm(sendFrame(queue, 'fresh', { expires: Date.now() + 60_000 }), 'fresh');
+    raw.send(subscribeFrame(queue, { ack: 'auto' }));
     const [message] = await raw.messages(1);
     expect(message && textOf(message)).toBe('fresh');
   });
@@ -126,7 +125,7 @@ describe('an acknowledgement', () => {
   it('of one message in client-individual mode is of that one alone', async () => {
     const queue = freshQueue();
     const raw = await sessionWith(queue, ['a', 'b', 'c']);
-    raw.send(subscribeFrame(queue, 'ack:client-individual'));
+    raw.send(subscribeFrame(queue, { ack: 'client-individual' }));
     const messages = await raw.messages(3);
     await raw.confirm(`ACK\nid:${messages[1]?.headers.ack}\nreceipt:1\n\n\0`, '1');
     await expectQueue(queue).toMatchObject({ depth: 0, inFlight: 2 });
@@ -135,7 +134,7 @@ describe('an acknowledgement', () => {
   it('in client mode is of all that came before it on the subscription', async () => {
     const queue = freshQueue();
     const raw = await sessionWith(queue, ['a', 'b', 'c']);
-    raw.send(subscribeFrame(queue, 'ack:client'));
+    raw.send(subscribeFrame(queue, { ack: 'client' }));
     const messages = await raw.messages(3);
     await raw.confirm(`ACK\nid:${messages[1]?.headers.ack}\nreceipt:1\n\n\0`, '1');
     await expectQueue(queue).toMatchObject({ depth: 0, inFlight: 1 });
@@ -144,7 +143,7 @@ describe('an acknowledgement', () => {
   it('is not needed in auto mode', async () => {
     const queue = freshQueue();
     const raw = await sessionWith(queue, ['a', 'b', 'c']);
-    raw.send(subscribeFrame(queue, 'ack:auto'));
+    raw.send(subscribeFrame(queue, { ack: 'auto' }));
     await raw.messages(3);
     await raw.confirm('UNSUBSCRIBE\nid:s\nreceipt:u\n\n\0', 'u');
     await expectQueue(queue).toMatchObject({ depth: 0, inFlight: 0, consumers: 0 });
@@ -153,7 +152,7 @@ describe('an acknowledgement', () => {
   it('that comes twice is done and confirmed twice', async () => {
     const queue = freshQueue();
     const raw = await sessionWith(queue, ['a']);
-    raw.send(subscribeFrame(queue, 'ack:client-individual'));
+    raw.send(subscribeFrame(queue, { ack: 'client-individual' }));
     const [message] = await raw.messages(1);
     const ack = `ACK\nid:${message?.headers.ack}\nreceipt:done\n\n\0`;
     for (let i = 0; i < 2; i++) expect(await raw.confirm(ack, 'done')).toMatchObject({ command: 'RECEIPT' });
@@ -163,7 +162,7 @@ describe('an acknowledgement', () => {
     const queue = freshQueue();
     await sessionWith(queue, ['a', 'b']);
     const raw = await RawStomp.connect(broker.rawUrl, version);
-    raw.send(subscribeFrame(queue, 'ack:client'));
+    raw.send(subscribeFrame(queue, { ack: 'client' }));
     const [first] = await raw.messages(2);
     expect(first?.headers.ack).toBeUndefined();
     await raw.confirm(`ACK\nsubscription:s\nmessage-id:${first?.headers['message-id']}\nreceipt:1\n\n\0`, '1');
@@ -175,7 +174,7 @@ describe('a message that is not acknowledged', () => {
   it('is redelivered with its id and a flag after a NACK', async () => {
     const queue = freshQueue();
     const raw = await sessionWith(queue, ['a']);
-    raw.send(subscribeFrame(queue, 'ack:client-individual'));
+    raw.send(subscribeFrame(queue, { ack: 'client-individual' }));
     const [first] = await raw.messages(1);
     raw.send(`NACK\nid:${first?.headers.ack}\n\n\0`);
     const [second] = await raw.messages(1);
@@ -186,12 +185,12 @@ describe('a message that is not acknowledged', () => {
   it('returns when its consumer goes, ahead of those that came later', async () => {
     const queue = freshQueue();
     const first = await sessionWith(queue, ['a', 'b', 'c']);
-    first.send(subscribeFrame(queue, 'ack:client-individual\nprefetch-count:2'));
+    first.send(subscribeFrame(queue, { ack: 'client-individual', 'prefetch-count': 2 }));
     await first.messages(2);
     first.destroy();
     await expectQueue(queue).toMatchObject({ consumers: 0 });
     const second = await RawStomp.connect(broker.rawUrl);
-    second.send(subscribeFrame(queue, 'ack:client-individual'));
+    second.send(subscribeFrame(queue, { ack: 'client-individual' }));
     const messages = await second.messages(3);
     expect(messages.map((message) => [textOf(message), message.headers.redelivered])).toEqual([
       ['a', 'true'],
@@ -204,7 +203,7 @@ describe('a message that is not acknowledged', () => {
     const queue = freshQueue();
     const deadLetters = queue.replace('/queue/', '/queue/DLQ.');
     const raw = await sessionWith(queue, ['poison']);
-    raw.send(subscribeFrame(queue, 'ack:client-individual'));
+    raw.send(subscribeFrame(queue, { ack: 'client-individual' }));
     const ids = new Set<string | undefined>();
     for (let delivery = 1; delivery <= 6; delivery++) {
       const [message] = await raw.messages(1);
@@ -212,7 +211,7 @@ describe('a message that is not acknowledged', () => {
       raw.send(`NACK\nid:${message?.headers.ack}\n\n\0`);
     }
     expect(ids.size).toBe(1);
-    raw.send(`SUBSCRIBE\nid:dead\ndestination:${deadLetters}\nack:client-individual\n\n\0`);
+    raw.send(subscribeFrame(deadLetters, { id: 'dead', ack: 'client-individual' }));
     for (let delivery = 1; delivery <= 8; delivery++) {
       const [message] = await raw.messages(1);
       expect(message?.headers).toMatchObject({
@@ -232,7 +231,7 @@ describe('a consumer', () => {
   it('gets no more than its prefetch ahead of its acknowledgements', async () => {
     const queue = freshQueue();
     const raw = await sessionWith(queue, ['a', 'b', 'c', 'd']);
-    await raw.confirm(subscribeFrame(queue, 'ack:client-individual\nactivemq.prefetchSize:2'), 'sub');
+    await raw.confirm(subscribeFrame(queue, { ack: 'client-individual', 'activemq.prefetchSize': 2 }), 'sub');
     const [first] = await raw.messages(1);
     await expectQueue(queue).toMatchObject({ depth: 2, inFlight: 2 });
     raw.send(`ACK\nid:${first?.headers.ack}\n\n\0`);
@@ -243,7 +242,7 @@ describe('a consumer', () => {
   it('gets messages in the order in which their sends were confirmed', async () => {
     const queue = freshQueue();
     const consumer = await RawStomp.connect(broker.rawUrl);
-    await consumer.confirm(subscribeFrame(queue, 'ack:client-individual\nprefetch-count:100'), 'sub');
+    await consumer.confirm(subscribeFrame(queue, { ack: 'client-individual', 'prefetch-count': 100 }), 'sub');
     const bodies = Array.from({ length: 60 }, (_, i) => String(i));
     const arrived = consumer.messages(bodies.length);
     await sessionWith(queue, bodies);

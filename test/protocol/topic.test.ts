@@ -4,6 +4,7 @@ import { gatherAudience, publish } from '../fan-out.ts';
 import { RawStomp, textOf } from '../raw-stomp.ts';
 import { connect, sendWithReceipt, subscribe, withReceipt } from '../stomp-clients.ts';
 import { freshName, type Subject, startSubject } from '../subject.ts';
+import { type FrameHeaders, sendFrame, subscribeFrame } from './frames.ts';
 
 let broker: Subject;
 beforeAll(async () => {
@@ -15,14 +16,6 @@ function freshTopic(): string {
   return `/topic/${freshName()}`;
 }
 
-function subscribeFrame(topic: string, id = 's'): string {
-  return `SUBSCRIBE\nid:${id}\ndestination:${topic}\nreceipt:sub\n\n\0`;
-}
-
-function sendFrame(topic: string, body: string, headers = ''): string {
-  return `SEND\ndestination:${topic}\nreceipt:${body}\n${headers}\n${body}\0`;
-}
-
 /** A session with a subscription that is confirmed. */
 async function subscriber(topic: string, url = broker.rawUrl): Promise<RawStomp> {
   const raw = await RawStomp.connect(url);
@@ -30,7 +23,7 @@ async function subscriber(topic: string, url = broker.rawUrl): Promise<RawStomp>
   return raw;
 }
 
-async function publisher(): Promise<(topic: string, body: string, headers?: string) => Promise<void>> {
+async function publisher(): Promise<(topic: string, body: string, headers?: FrameHeaders) => Promise<void>> {
   const raw = await RawStomp.connect(broker.rawUrl);
   return async (topic, body, headers) => {
     expect((await raw.ask(sendFrame(topic, body, headers))).headers['receipt-id']).toBe(body);
@@ -62,7 +55,7 @@ describe('a message on a topic', () => {
   it('bears its headers and the topic, and nothing to acknowledge it by', async () => {
     const topic = freshTopic();
     const raw = await subscriber(topic);
-    await (await publisher())(topic, 'body', 'priority:7\ncolour:blue\n');
+    await (await publisher())(topic, 'body', { priority: 7, colour: 'blue' });
     const [message] = await raw.messages(1);
     expect(message?.headers).toMatchObject({
       destination: topic,
@@ -75,11 +68,11 @@ describe('a message on a topic', () => {
     expect(message?.headers.ack).toBeUndefined();
   });
 
-  it.each(['persistent:false\n', 'persistent:true\n'])('arrives once: %s', async (headers) => {
+  it.each(['false', 'true'])('arrives once: persistent:%s', async (persistent) => {
     const topic = freshTopic();
     const raw = await subscriber(topic);
     const send = await publisher();
-    await send(topic, 'a', headers);
+    await send(topic, 'a', { persistent });
     await send(topic, 'b');
     expect((await raw.messages(2)).map(textOf)).toEqual(['a', 'b']);
   });
@@ -88,8 +81,8 @@ describe('a message on a topic', () => {
     const topic = freshTopic();
     const raw = await subscriber(topic);
     const send = await publisher();
-    await send(topic, 'late', 'expires:1\n');
-    await send(topic, 'timely', `expires:${Date.now() + 60_000}\n`);
+    await send(topic, 'late', { expires: 1 });
+    await send(topic, 'timely', { expires: Date.now() + 60_000 });
     expect((await raw.messages(1)).map(textOf)).toEqual(['timely']);
   });
 
@@ -156,7 +149,7 @@ describe('a subscriber', () => {
   it('with two subscriptions on one connection gets each message on both', async () => {
     const topic = freshTopic();
     const raw = await subscriber(topic);
-    await raw.ask(subscribeFrame(topic, 'other'));
+    await raw.ask(subscribeFrame(topic, { id: 'other' }));
     const send = await publisher();
     for (const body of ['a', 'b']) await send(topic, body);
     const bySubscription = Map.groupBy(await raw.messages(4), ({ headers }) => headers.subscription);
@@ -168,7 +161,7 @@ describe('a subscriber', () => {
     const topic = freshTopic();
     const raw = await subscriber(topic);
     const queue = `/queue/${freshName()}`;
-    await raw.ask(subscribeFrame(queue, 'q'));
+    await raw.ask(subscribeFrame(queue, { id: 'q' }));
     const send = await publisher();
     await send(queue, 'one');
     await send(topic, 'all');
