@@ -11,8 +11,9 @@ import { type Settled, settle, type Turn, takeTurn } from '../../lib/shard/turn.
 import { viewOf } from '../../lib/shard/view.ts';
 import type { Clients } from './shard-clients.ts';
 import type { TakeTurn } from './shard-commands.ts';
-import { checkBounds, checkCommit, checkPlan } from './shard-invariants.ts';
+import { checkBounds, checkCommit } from './shard-commit-check.ts';
 import { standingsOf } from './shard-ledger.ts';
+import { checkPlan } from './shard-plan-check.ts';
 import type { World } from './shard-world.ts';
 
 /**

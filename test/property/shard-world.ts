@@ -3,8 +3,7 @@ import { decodeEntry, type Entry, encodeEntry, type Request } from '../../lib/sh
 import { decodePage, type Reference } from '../../lib/shard/reference.ts';
 import { emptyState, type State } from '../../lib/shard/state.ts';
 import type { Bounds } from './shard-commands.ts';
-import type { History } from './shard-invariants.ts';
-import { Deliveries, type Standing } from './shard-ledger.ts';
+import { Deliveries, type History, type Standing } from './shard-ledger.ts';
 
 /** One shard, its inbox and its items, the time, and what happened so far: there whoever comes and whoever dies. */
 export class World {
