@@ -1,10 +1,10 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { globSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { freePort } from './free-port.ts';
 
 export type DynamoEngine = { readonly endpoint: string; stop(): Promise<void> };
 
@@ -61,16 +61,6 @@ function engineArguments(port: number): string[] {
   const libraries = join(dirname(jar), 'DynamoDBLocal_lib');
   const options = ['-inMemory', '-sharedDb', '-disableTelemetry', '-port', String(port)];
   return [`-Djava.library.path=${libraries}`, '-jar', jar, ...options];
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('No port was given.');
-  return address.port;
 }
 
 /** Any HTTP answer will do: an unsigned request is answered by an error. */

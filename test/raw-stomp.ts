@@ -64,6 +64,20 @@ export class RawStomp {
     return this.#nextOf(() => true);
   }
 
+  /**
+   * The next `count` messages. Receipts that come among them are passed over.
+   * @throws Error at an ERROR frame
+   */
+  async messages(count: number): Promise<Frame[]> {
+    const messages: Frame[] = [];
+    while (messages.length < count) {
+      const frame = await this.next();
+      if (frame.command === 'MESSAGE') messages.push(frame);
+      else if (frame.command === 'ERROR') throw new Error(textOf(frame));
+    }
+    return messages;
+  }
+
   /** Sends, and gives the next frame. */
   ask(octets: string | Uint8Array): Promise<Frame> {
     this.send(octets);

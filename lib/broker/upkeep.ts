@@ -1,3 +1,4 @@
+import type { LeaveReason } from '../shard/entry.ts';
 import type { Consumer } from '../shard/state.ts';
 import { appendIfThere } from './inbox.ts';
 import { leadLater } from './lead.ts';
@@ -20,7 +21,7 @@ export async function leaveShard(
   broker: Broker,
   shard: string,
   consumers: readonly { readonly id: string }[],
-  reason: 'unsubscribed' | 'lost',
+  reason: LeaveReason,
 ): Promise<void> {
   const requests = consumers.map(({ id }) => ({
     id: broker.random.id(),

@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { WebSocket } from 'ws';
 import { send } from '../../lib/broker/send.ts';
-import { setUp, systemClock, systemRandom } from '../../lib/handlers/parts.ts';
-import { cloudLimits } from '../../lib/model/limits.ts';
 import { openDynamoStore } from '../../lib/store/dynamodb/dynamodb-store.ts';
 import type { Store } from '../../lib/store/port.ts';
 import { connect, subscribe } from '../stomp-clients.ts';
+import { benchOn, textMessage } from '../unit/broker/bench.ts';
 import { deployed, describeDeployed, isOpen, receive, sendByRest } from './deployed.ts';
 
 let store: Store;
@@ -16,20 +15,8 @@ afterAll(() => store.close());
 
 /** Sends as a function does that dies before its first turn: the lease is its own, and nobody uses it. */
 async function sendAndDie(queue: string, body: string): Promise<void> {
-  const { broker } = setUp({
-    store,
-    push: { post: async () => 'unknown', close: async () => {}, isOpen: async () => true },
-    clock: systemClock,
-    random: systemRandom(),
-    limits: cloudLimits,
-    log: () => {},
-    dispatch: async () => {},
-    alarm: () => {},
-    endsWithReply: true,
-  });
-  await send({ ...broker, defer: () => {} }, { kind: 'queue', name: queue }, [
-    { body: Buffer.from(body), text: true, headers: {} },
-  ]);
+  const { broker } = benchOn(store);
+  await send({ ...broker, defer: () => {} }, { kind: 'queue', name: queue }, [textMessage(body)]);
 }
 
 /** A connection that breaks off with one message in flight. Its $disconnect finds nothing, as if it had not come. */

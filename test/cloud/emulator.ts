@@ -2,9 +2,9 @@ import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../free-port.ts';
 
 /** An account that is on this machine alone. */
 export type Emulator = { readonly endpoint: string; readonly stop: () => Promise<void> };
@@ -111,14 +111,4 @@ function environment(port: number, folder: string): NodeJS.ProcessEnv {
 async function isReady(endpoint: string): Promise<boolean> {
   const answer = await fetch(`${endpoint}/_ministack/health`).catch(() => undefined);
   return answer?.ok ?? false;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('No port was given.');
-  return address.port;
 }

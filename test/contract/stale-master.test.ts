@@ -2,9 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { send } from '../../lib/broker/send.ts';
 import { subscribe } from '../../lib/broker/subscribe.ts';
 import { wake } from '../../lib/broker/sweep.ts';
-import type { Push } from '../../lib/gateway/push.ts';
 import { addressOf } from '../../lib/handlers/outlet.ts';
-import { type Bench, setUp, systemRandom } from '../../lib/handlers/parts.ts';
 import { cloudLimits } from '../../lib/model/limits.ts';
 import { createTables } from '../../lib/store/dynamodb/create-tables.ts';
 import { openDynamoStore } from '../../lib/store/dynamodb/dynamodb-store.ts';
@@ -12,6 +10,7 @@ import { openLmdbStore } from '../../lib/store/lmdb/lmdb-store.ts';
 import type { Store } from '../../lib/store/port.ts';
 import { type DynamoEngine, dynamoAvailable, dynamoTitle, startDynamo } from '../dynamodb-local.ts';
 import { temporaryFolder } from '../folders.ts';
+import { benchOn, textMessage } from '../unit/broker/bench.ts';
 
 /** A clock that stands still until it is moved. */
 class Hands {
@@ -22,52 +21,42 @@ class Hands {
   }
 }
 
-function benchOn(store: Store, hands: Hands, push: Push): Bench {
-  return setUp({
-    store,
-    push,
-    clock: hands.clock,
-    random: systemRandom(),
-    limits: cloudLimits,
-    log: () => {},
-    dispatch: async () => {},
-    alarm: () => {},
-    endsWithReply: true,
-  });
-}
-
-const message = { body: Buffer.from('once'), text: true, headers: {} };
-
 function fences(openStore: () => Promise<Store>) {
   it('a master that is paused past its lease commits nothing when it goes on', async () => {
     const store = await openStore();
     const hands = new Hands();
     const paused = Promise.withResolvers<void>();
     const goOn = Promise.withResolvers<void>();
-    const stale = benchOn(store, hands, {
-      async post() {
-        paused.resolve();
-        await goOn.promise;
-        return 'sent';
+    const stale = benchOn(store, {
+      clock: hands.clock,
+      push: {
+        async post() {
+          paused.resolve();
+          await goOn.promise;
+          return 'sent';
+        },
+        close: async () => {},
+        isOpen: async () => true,
       },
-      close: async () => {},
-      isOpen: async () => true,
     });
     const posts: string[] = [];
-    const living = benchOn(store, hands, {
-      async post(_connection, octets) {
-        posts.push(Buffer.from(octets).toString());
-        return 'sent';
+    const living = benchOn(store, {
+      clock: hands.clock,
+      push: {
+        async post(_connection, octets) {
+          posts.push(Buffer.from(octets).toString());
+          return 'sent';
+        },
+        close: async () => {},
+        isOpen: async () => true,
       },
-      close: async () => {},
-      isOpen: async () => true,
     });
     const subscription = addressOf('s', '1.2', false);
     const destination = { kind: 'queue', name: 'fenced' } as const;
     const consumer = { consumer: 'consumer-0123456', destination, connection: 'c', subscription, prefetch: 20 };
     await subscribe(living.broker, { ...consumer, ack: 'client-individual' });
     await living.afterwards.settled();
-    await send(stale.broker, destination, [message]);
+    await send(stale.broker, destination, [textMessage('once')]);
     await paused.promise;
 
     await wake(living.broker, '/queue/fenced');

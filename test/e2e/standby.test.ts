@@ -1,8 +1,8 @@
-import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { type BrokerProcess, startBrokerProcess } from '../broker-process.ts';
 import { dynamoAvailable, dynamoTitle, startDynamo } from '../dynamodb-local.ts';
 import { temporaryFolder } from '../folders.ts';
+import { freePort } from '../free-port.ts';
 import { Ledger } from '../ledger.ts';
 import { connect, sendWithReceipt } from '../stomp-clients.ts';
 import { bodyOf } from '../texts.ts';
@@ -12,15 +12,6 @@ import { consume, produce } from '../traffic.ts';
 async function freePorts(): Promise<[string, string, string, string]> {
   const ports = await Promise.all([freePort(), freePort()]);
   return ['--port', String(ports[0]), '--stomp-port', String(ports[1])];
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 async function startPair(data: string): Promise<{ master: BrokerProcess; standby: BrokerProcess; url: string }> {

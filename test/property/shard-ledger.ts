@@ -109,3 +109,19 @@ export class Deliveries {
     });
   }
 }
+
+/** What happened so far, as the world around the shard knows it. */
+export type History = {
+  readonly sent: Map<number, Sent>;
+  readonly deliveries: Deliveries;
+  /** Messages that a consumer had, or may have had. */
+  readonly handed: Set<number>;
+  /** Those, and what else may rightly be flagged: told apart no longer, or within a dead master's reach. */
+  readonly touched: Set<number>;
+  /** Transient messages that a dead master may have pushed. */
+  readonly over: Set<number>;
+  /** The last first delivery, by consumer. */
+  readonly latest: Map<number, number>;
+  /** Where an entry's first attempt to arrive lies among all that were appended. */
+  readonly appendedAt: Map<string, number>;
+};

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { it } from 'vitest';
 import { bounds, commands } from './shard-commands.ts';
-import { World } from './shard-world.ts';
+import { Story } from './shard-story.ts';
 
 /** More of them look for what is rare: `SHARD_RUNS=100000 vitest run test/property/shard`. */
 const numRuns = Number(process.env.SHARD_RUNS ?? 1500);
@@ -10,10 +10,10 @@ it('a shard loses nothing, invents nothing and keeps its bounds, whatever comes 
   timeout: 3_600_000,
 }, () => {
   fc.assert(
-    fc.property(bounds, commands, (limits, story) => {
-      const world = new World(limits);
-      for (const command of story) world.act(command);
-      world.drain();
+    fc.property(bounds, commands, (limits, told) => {
+      const story = new Story(limits);
+      for (const command of told) story.act(command);
+      story.drain();
     }),
     { numRuns },
   );

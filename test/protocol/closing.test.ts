@@ -91,8 +91,7 @@ itOwn(
     const sends = 'SEND\ndestination:q\n\nx\0'.repeat(count);
     await raw.confirm(`${sends}SEND\ndestination:q\nreceipt:sent\n\nx\0`, 'sent');
     raw.send('SUBSCRIBE\nid:s\ndestination:q\nack:client-individual\nprefetch-count:1000\n\n\0');
-    const ids: (string | undefined)[] = [];
-    while (ids.length <= count) ids.push((await raw.next()).headers['message-id']);
+    const ids = (await raw.messages(count + 1)).map(({ headers }) => headers['message-id']);
     const begun = performance.now();
     const acks = ids.map((id) => `ACK\nsubscription:s\nmessage-id:${id}\n\n\0`);
     await raw.confirm(`${acks.join('')}UNSUBSCRIBE\nid:s\nreceipt:done\n\n\0`, 'done');

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startBroker } from '../../lib/server/start-broker.ts';
-import type { Frame } from '../../lib/stomp/frame.ts';
 import { RawStomp, textOf } from '../raw-stomp.ts';
 import { connect, sendWithReceipt, subscribe, withReceipt } from '../stomp-clients.ts';
 import { freshName, itOrdered, itUnordered, type Subject, startSubject } from '../subject.ts';
+import { sendFrame, subscribeFrame } from './frames.ts';
 
 let broker: Subject;
 beforeAll(async () => {
@@ -25,14 +25,6 @@ function expectQueue(destination: string) {
   return expect.poll(() => describeQueue(destination), { timeout: 10_000 });
 }
 
-function subscribeFrame(queue: string, headers: string): string {
-  return `SUBSCRIBE\nid:s\ndestination:${queue}\nreceipt:sub\n${headers}\n\n\0`;
-}
-
-function sendFrame(queue: string, body: string, headers = ''): string {
-  return `SEND\ndestination:${queue}\nreceipt:${body}\n${headers}\n${body}\0`;
-}
-
 /** A session that has sent these bodies, in this order. */
 async function sessionWith(queue: string, bodies: readonly string[]): Promise<RawStomp> {
   const raw = await RawStomp.connect(broker.rawUrl);
@@ -40,24 +32,20 @@ async function sessionWith(queue: string, bodies: readonly string[]): Promise<Ra
   return raw;
 }
 
-async function take(raw: RawStomp, count: number): Promise<Frame[]> {
-  const frames: Frame[] = [];
-  while (frames.length < count) {
-    const frame = await raw.next();
-    if (frame.command === 'MESSAGE') frames.push(frame);
-    else if (frame.command === 'ERROR') throw new Error(textOf(frame));
-  }
-  return frames;
-}
-
 describe('a message', () => {
   it('arrives with its headers, and with those that the broker adds', async () => {
     const queue = freshQueue();
     const raw = await RawStomp.connect(broker.rawUrl);
-    const headers = 'priority:7\nreply-to:/queue/answers\ncorrelation-id:c-1\nx-colour:dark\\cblue\npersistent:true\n';
+    const headers = {
+      priority: 7,
+      'reply-to': '/queue/answers',
+      'correlation-id': 'c-1',
+      'x-colour': 'dark\\cblue',
+      persistent: 'true',
+    };
     await raw.confirm(sendFrame(queue, 'body', headers), 'body');
-    raw.send(subscribeFrame(queue, 'ack:client-individual'));
-    const [message] = await take(raw, 1);
+    raw.send(subscribeFrame(queue, { ack: 'client-individual' }));
+    const [message] = await raw.messages(1);
     expect(message?.headers).toMatchObject({
       destination: queue,
       subscription: 's',
@@ -76,8 +64,8 @@ describe('a message', () => {
     const queue = freshQueue();
     const raw = await sessionWith(queue, ['text']);
     await raw.confirm(`SEND\ndestination:${queue}\nreceipt:r\ncontent-length:4\n\n\0a\0\n\0`, 'r');
-    raw.send(subscribeFrame(queue, 'ack:auto'));
-    const [text, octets] = await take(raw, 2);
+    raw.send(subscribeFrame(queue, { ack: 'auto' }));
+    const [text, octets] = await raw.messages(2);
     expect(text?.hasContentLength).toBe(false);
     expect(octets?.headers['content-length']).toBe('4');
     expect([...(octets?.body ?? [])]).toEqual([0, 97, 0, 10]);
@@ -88,8 +76,8 @@ describe('a message', () => {
     const raw = await RawStomp.connect(broker.rawUrl);
     const head = Buffer.from(`SEND\ndestination:${queue}\nreceipt:r\ncontent-length:4\n\n`);
     await raw.confirm(Buffer.concat([head, Buffer.of(0, 255, 0, 10, 0)]), 'r');
-    raw.send(subscribeFrame(queue, 'ack:auto'));
-    const [octets] = await take(raw, 1);
+    raw.send(subscribeFrame(queue, { ack: 'auto' }));
+    const [octets] = await raw.messages(1);
     expect([...(octets?.body ?? [])]).toEqual([0, 255, 0, 10]);
   });
 
@@ -102,13 +90,13 @@ describe('a message', () => {
     const response = await fetch(`${broker.url}/v1/queues/${queue.replace('/queue/', '')}/receive`, request);
     const { messages } = (await response.json()) as { messages: { body: string; token: string }[] };
     expect(messages).toMatchObject([{ body: 'AP8ACg==', contentEncoding: 'base64' }]);
-    raw.send(subscribeFrame(queue, 'ack:auto'));
+    raw.send(subscribeFrame(queue, { ack: 'auto' }));
     await fetch(`${broker.url}/v1/deliveries/reject`, {
       method: 'POST',
       headers,
       body: JSON.stringify({ tokens: [messages[0]?.token] }),
     });
-    const [octets] = await take(raw, 1);
+    const [octets] = await raw.messages(1);
     expect(octets?.headers['content-encoding']).toBe('base64');
     expect(octets && textOf(octets)).toBe('AP8ACg==');
   });
@@ -125,10 +113,10 @@ describe('a message', () => {
   it('that has expired is not delivered', async () => {
     const queue = freshQueue();
     const raw = await RawStomp.connect(broker.rawUrl);
-    await raw.confirm(sendFrame(queue, 'stale', `expires:${Date.now() - 1}\n`), 'stale');
-    await raw.confirm(sendFrame(queue, 'fresh', `expires:${Date.now() + 60_000}\n`), 'fresh');
-    raw.send(subscribeFrame(queue, 'ack:auto'));
-    const [message] = await take(raw, 1);
+    await raw.confirm(sendFrame(queue, 'stale', { expires: Date.now() - 1 }), 'stale');
+    await raw.confirm(sendFrame(queue, 'fresh', { expires: Date.now() + 60_000 }), 'fresh');
+    raw.send(subscribeFrame(queue, { ack: 'auto' }));
+    const [message] = await raw.messages(1);
     expect(message && textOf(message)).toBe('fresh');
   });
 });
@@ -137,8 +125,8 @@ describe('an acknowledgement', () => {
   it('of one message in client-individual mode is of that one alone', async () => {
     const queue = freshQueue();
     const raw = await sessionWith(queue, ['a', 'b', 'c']);
-    raw.send(subscribeFrame(queue, 'ack:client-individual'));
-    const messages = await take(raw, 3);
+    raw.send(subscribeFrame(queue, { ack: 'client-individual' }));
+    const messages = await raw.messages(3);
     await raw.confirm(`ACK\nid:${messages[1]?.headers.ack}\nreceipt:1\n\n\0`, '1');
     await expectQueue(queue).toMatchObject({ depth: 0, inFlight: 2 });
   });
@@ -146,8 +134,8 @@ describe('an acknowledgement', () => {
   it('in client mode is of all that came before it on the subscription', async () => {
     const queue = freshQueue();
     const raw = await sessionWith(queue, ['a', 'b', 'c']);
-    raw.send(subscribeFrame(queue, 'ack:client'));
-    const messages = await take(raw, 3);
+    raw.send(subscribeFrame(queue, { ack: 'client' }));
+    const messages = await raw.messages(3);
     await raw.confirm(`ACK\nid:${messages[1]?.headers.ack}\nreceipt:1\n\n\0`, '1');
     await expectQueue(queue).toMatchObject({ depth: 0, inFlight: 1 });
   });
@@ -155,8 +143,8 @@ describe('an acknowledgement', () => {
   it('is not needed in auto mode', async () => {
     const queue = freshQueue();
     const raw = await sessionWith(queue, ['a', 'b', 'c']);
-    raw.send(subscribeFrame(queue, 'ack:auto'));
-    await take(raw, 3);
+    raw.send(subscribeFrame(queue, { ack: 'auto' }));
+    await raw.messages(3);
     await raw.confirm('UNSUBSCRIBE\nid:s\nreceipt:u\n\n\0', 'u');
     await expectQueue(queue).toMatchObject({ depth: 0, inFlight: 0, consumers: 0 });
   });
@@ -164,8 +152,8 @@ describe('an acknowledgement', () => {
   it('that comes twice is done and confirmed twice', async () => {
     const queue = freshQueue();
     const raw = await sessionWith(queue, ['a']);
-    raw.send(subscribeFrame(queue, 'ack:client-individual'));
-    const [message] = await take(raw, 1);
+    raw.send(subscribeFrame(queue, { ack: 'client-individual' }));
+    const [message] = await raw.messages(1);
     const ack = `ACK\nid:${message?.headers.ack}\nreceipt:done\n\n\0`;
     for (let i = 0; i < 2; i++) expect(await raw.confirm(ack, 'done')).toMatchObject({ command: 'RECEIPT' });
   });
@@ -174,8 +162,8 @@ describe('an acknowledgement', () => {
     const queue = freshQueue();
     await sessionWith(queue, ['a', 'b']);
     const raw = await RawStomp.connect(broker.rawUrl, version);
-    raw.send(subscribeFrame(queue, 'ack:client'));
-    const [first] = await take(raw, 2);
+    raw.send(subscribeFrame(queue, { ack: 'client' }));
+    const [first] = await raw.messages(2);
     expect(first?.headers.ack).toBeUndefined();
     await raw.confirm(`ACK\nsubscription:s\nmessage-id:${first?.headers['message-id']}\nreceipt:1\n\n\0`, '1');
     await expectQueue(queue).toMatchObject({ depth: 0, inFlight: 1 });
@@ -186,10 +174,10 @@ describe('a message that is not acknowledged', () => {
   it('is redelivered with its id and a flag after a NACK', async () => {
     const queue = freshQueue();
     const raw = await sessionWith(queue, ['a']);
-    raw.send(subscribeFrame(queue, 'ack:client-individual'));
-    const [first] = await take(raw, 1);
+    raw.send(subscribeFrame(queue, { ack: 'client-individual' }));
+    const [first] = await raw.messages(1);
     raw.send(`NACK\nid:${first?.headers.ack}\n\n\0`);
-    const [second] = await take(raw, 1);
+    const [second] = await raw.messages(1);
     expect(second?.headers).toMatchObject({ 'message-id': first?.headers['message-id'], redelivered: 'true' });
     expect(second?.headers.ack).not.toBe(first?.headers.ack);
   });
@@ -197,13 +185,13 @@ describe('a message that is not acknowledged', () => {
   it('returns when its consumer goes, ahead of those that came later', async () => {
     const queue = freshQueue();
     const first = await sessionWith(queue, ['a', 'b', 'c']);
-    first.send(subscribeFrame(queue, 'ack:client-individual\nprefetch-count:2'));
-    await take(first, 2);
+    first.send(subscribeFrame(queue, { ack: 'client-individual', 'prefetch-count': 2 }));
+    await first.messages(2);
     first.destroy();
     await expectQueue(queue).toMatchObject({ consumers: 0 });
     const second = await RawStomp.connect(broker.rawUrl);
-    second.send(subscribeFrame(queue, 'ack:client-individual'));
-    const messages = await take(second, 3);
+    second.send(subscribeFrame(queue, { ack: 'client-individual' }));
+    const messages = await second.messages(3);
     expect(messages.map((message) => [textOf(message), message.headers.redelivered])).toEqual([
       ['a', 'true'],
       ['b', 'true'],
@@ -215,17 +203,17 @@ describe('a message that is not acknowledged', () => {
     const queue = freshQueue();
     const deadLetters = queue.replace('/queue/', '/queue/DLQ.');
     const raw = await sessionWith(queue, ['poison']);
-    raw.send(subscribeFrame(queue, 'ack:client-individual'));
+    raw.send(subscribeFrame(queue, { ack: 'client-individual' }));
     const ids = new Set<string | undefined>();
     for (let delivery = 1; delivery <= 6; delivery++) {
-      const [message] = await take(raw, 1);
+      const [message] = await raw.messages(1);
       ids.add(message?.headers['message-id']);
       raw.send(`NACK\nid:${message?.headers.ack}\n\n\0`);
     }
     expect(ids.size).toBe(1);
-    raw.send(`SUBSCRIBE\nid:dead\ndestination:${deadLetters}\nack:client-individual\n\n\0`);
+    raw.send(subscribeFrame(deadLetters, { id: 'dead', ack: 'client-individual' }));
     for (let delivery = 1; delivery <= 8; delivery++) {
-      const [message] = await take(raw, 1);
+      const [message] = await raw.messages(1);
       expect(message?.headers).toMatchObject({
         destination: deadLetters,
         'original-destination': queue,
@@ -243,20 +231,20 @@ describe('a consumer', () => {
   it('gets no more than its prefetch ahead of its acknowledgements', async () => {
     const queue = freshQueue();
     const raw = await sessionWith(queue, ['a', 'b', 'c', 'd']);
-    await raw.confirm(subscribeFrame(queue, 'ack:client-individual\nactivemq.prefetchSize:2'), 'sub');
-    const [first] = await take(raw, 1);
+    await raw.confirm(subscribeFrame(queue, { ack: 'client-individual', 'activemq.prefetchSize': 2 }), 'sub');
+    const [first] = await raw.messages(1);
     await expectQueue(queue).toMatchObject({ depth: 2, inFlight: 2 });
     raw.send(`ACK\nid:${first?.headers.ack}\n\n\0`);
-    const [, third] = await take(raw, 2);
+    const [, third] = await raw.messages(2);
     expect(third && textOf(third)).toBe('c');
   });
 
   it('gets messages in the order in which their sends were confirmed', async () => {
     const queue = freshQueue();
     const consumer = await RawStomp.connect(broker.rawUrl);
-    await consumer.confirm(subscribeFrame(queue, 'ack:client-individual\nprefetch-count:100'), 'sub');
+    await consumer.confirm(subscribeFrame(queue, { ack: 'client-individual', 'prefetch-count': 100 }), 'sub');
     const bodies = Array.from({ length: 60 }, (_, i) => String(i));
-    const arrived = take(consumer, bodies.length);
+    const arrived = consumer.messages(bodies.length);
     await sessionWith(queue, bodies);
     expect((await arrived).map(textOf)).toEqual(bodies);
   });

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startBroker } from '../../lib/server/start-broker.ts';
-import type { Frame } from '../../lib/stomp/frame.ts';
 import { gatherAudience, publish } from '../fan-out.ts';
 import { RawStomp, textOf } from '../raw-stomp.ts';
 import { connect, sendWithReceipt, subscribe, withReceipt } from '../stomp-clients.ts';
 import { freshName, type Subject, startSubject } from '../subject.ts';
+import { type FrameHeaders, sendFrame, subscribeFrame } from './frames.ts';
 
 let broker: Subject;
 beforeAll(async () => {
@@ -16,14 +16,6 @@ function freshTopic(): string {
   return `/topic/${freshName()}`;
 }
 
-function subscribeFrame(topic: string, id = 's'): string {
-  return `SUBSCRIBE\nid:${id}\ndestination:${topic}\nreceipt:sub\n\n\0`;
-}
-
-function sendFrame(topic: string, body: string, headers = ''): string {
-  return `SEND\ndestination:${topic}\nreceipt:${body}\n${headers}\n${body}\0`;
-}
-
 /** A session with a subscription that is confirmed. */
 async function subscriber(topic: string, url = broker.rawUrl): Promise<RawStomp> {
   const raw = await RawStomp.connect(url);
@@ -31,21 +23,11 @@ async function subscriber(topic: string, url = broker.rawUrl): Promise<RawStomp>
   return raw;
 }
 
-async function publisher(): Promise<(topic: string, body: string, headers?: string) => Promise<void>> {
+async function publisher(): Promise<(topic: string, body: string, headers?: FrameHeaders) => Promise<void>> {
   const raw = await RawStomp.connect(broker.rawUrl);
   return async (topic, body, headers) => {
     expect((await raw.ask(sendFrame(topic, body, headers))).headers['receipt-id']).toBe(body);
   };
-}
-
-async function take(raw: RawStomp, count: number): Promise<Frame[]> {
-  const frames: Frame[] = [];
-  while (frames.length < count) {
-    const frame = await raw.next();
-    if (frame.command === 'MESSAGE') frames.push(frame);
-    else if (frame.command === 'ERROR') throw new Error(textOf(frame));
-  }
-  return frames;
 }
 
 describe('a message on a topic', () => {
@@ -67,14 +49,14 @@ describe('a message on a topic', () => {
     const send = await publisher();
     const bodies = Array.from({ length: 50 }, (_, i) => String(i));
     for (const body of bodies) await send(topic, body);
-    expect((await take(raw, 50)).map(textOf)).toEqual(bodies);
+    expect((await raw.messages(50)).map(textOf)).toEqual(bodies);
   });
 
   it('bears its headers and the topic, and nothing to acknowledge it by', async () => {
     const topic = freshTopic();
     const raw = await subscriber(topic);
-    await (await publisher())(topic, 'body', 'priority:7\ncolour:blue\n');
-    const [message] = await take(raw, 1);
+    await (await publisher())(topic, 'body', { priority: 7, colour: 'blue' });
+    const [message] = await raw.messages(1);
     expect(message?.headers).toMatchObject({
       destination: topic,
       subscription: 's',
@@ -86,22 +68,22 @@ describe('a message on a topic', () => {
     expect(message?.headers.ack).toBeUndefined();
   });
 
-  it.each(['persistent:false\n', 'persistent:true\n'])('arrives once: %s', async (headers) => {
+  it.each(['false', 'true'])('arrives once: persistent:%s', async (persistent) => {
     const topic = freshTopic();
     const raw = await subscriber(topic);
     const send = await publisher();
-    await send(topic, 'a', headers);
+    await send(topic, 'a', { persistent });
     await send(topic, 'b');
-    expect((await take(raw, 2)).map(textOf)).toEqual(['a', 'b']);
+    expect((await raw.messages(2)).map(textOf)).toEqual(['a', 'b']);
   });
 
   it('does not arrive once it has expired', async () => {
     const topic = freshTopic();
     const raw = await subscriber(topic);
     const send = await publisher();
-    await send(topic, 'late', 'expires:1\n');
-    await send(topic, 'timely', `expires:${Date.now() + 60_000}\n`);
-    expect((await take(raw, 1)).map(textOf)).toEqual(['timely']);
+    await send(topic, 'late', { expires: 1 });
+    await send(topic, 'timely', { expires: Date.now() + 60_000 });
+    expect((await raw.messages(1)).map(textOf)).toEqual(['timely']);
   });
 
   it('may be published over REST, one by one or in a batch', async () => {
@@ -115,7 +97,7 @@ describe('a message on a topic', () => {
     expect(one.status).toBe(201);
     const batch = await post('application/json', JSON.stringify({ messages: [{ body: 'two' }, { body: 'three' }] }));
     expect(batch.status).toBe(200);
-    const messages = await take(raw, 3);
+    const messages = await raw.messages(3);
     expect(messages.map(textOf)).toEqual(['one', 'two', 'three']);
     const { messageId } = (await one.json()) as { messageId: string };
     expect(messages[0]?.headers).toMatchObject({ destination: topic, 'message-id': messageId });
@@ -139,8 +121,8 @@ describe('a subscriber', () => {
     await send(topic, 'a');
     const second = await subscriber(topic);
     await send(topic, 'b');
-    expect((await take(first, 2)).map(textOf)).toEqual(['a', 'b']);
-    expect((await take(second, 1)).map(textOf)).toEqual(['b']);
+    expect((await first.messages(2)).map(textOf)).toEqual(['a', 'b']);
+    expect((await second.messages(1)).map(textOf)).toEqual(['b']);
   });
 
   it('gets nothing more after its UNSUBSCRIBE is confirmed', async () => {
@@ -167,10 +149,10 @@ describe('a subscriber', () => {
   it('with two subscriptions on one connection gets each message on both', async () => {
     const topic = freshTopic();
     const raw = await subscriber(topic);
-    await raw.ask(subscribeFrame(topic, 'other'));
+    await raw.ask(subscribeFrame(topic, { id: 'other' }));
     const send = await publisher();
     for (const body of ['a', 'b']) await send(topic, body);
-    const bySubscription = Map.groupBy(await take(raw, 4), ({ headers }) => headers.subscription);
+    const bySubscription = Map.groupBy(await raw.messages(4), ({ headers }) => headers.subscription);
     expect(bySubscription.get('s')?.map(textOf)).toEqual(['a', 'b']);
     expect(bySubscription.get('other')?.map(textOf)).toEqual(['a', 'b']);
   });
@@ -179,11 +161,11 @@ describe('a subscriber', () => {
     const topic = freshTopic();
     const raw = await subscriber(topic);
     const queue = `/queue/${freshName()}`;
-    await raw.ask(subscribeFrame(queue, 'q'));
+    await raw.ask(subscribeFrame(queue, { id: 'q' }));
     const send = await publisher();
     await send(queue, 'one');
     await send(topic, 'all');
-    const destinations = (await take(raw, 2)).map(({ headers }) => headers.destination);
+    const destinations = (await raw.messages(2)).map(({ headers }) => headers.destination);
     expect(destinations.sort()).toEqual([queue, topic]);
   });
 
@@ -193,7 +175,7 @@ describe('a subscriber', () => {
     const send = await publisher();
     gone.destroy();
     for (const body of ['a', 'b', 'c']) await send(topic, body);
-    expect((await take(stays, 3)).map(textOf)).toEqual(['a', 'b', 'c']);
+    expect((await stays.messages(3)).map(textOf)).toEqual(['a', 'b', 'c']);
   });
 
   it('that acknowledges what is done already is not held to it', async () => {
@@ -201,7 +183,7 @@ describe('a subscriber', () => {
     const raw = await RawStomp.connect(broker.rawUrl, '1.1');
     await raw.ask(subscribeFrame(topic));
     await (await publisher())(topic, 'a');
-    const [message] = await take(raw, 1);
+    const [message] = await raw.messages(1);
     const id = message?.headers['message-id'];
     const receipt = await raw.ask(`ACK\nsubscription:s\nmessage-id:${id}\nreceipt:r\n\n\0`);
     expect(receipt.headers['receipt-id']).toBe('r');
@@ -219,7 +201,7 @@ describe('a subscriber', () => {
     const body = 'x'.repeat(1024 * 1024);
     const count = 40;
     for (let i = 0; i < count; i++) await producer.ask(`SEND\ndestination:${topic}\nreceipt:${i}\n\n${i} ${body}\0`);
-    const got = await take(quick, count);
+    const got = await quick.messages(count);
     expect(got.map((frame) => Number.parseInt(textOf(frame), 10))).toEqual(Array.from({ length: count }, (_, i) => i));
     slow.resumeReading();
     await slow.closed;

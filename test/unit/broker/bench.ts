@@ -3,7 +3,10 @@ import { cloudLimits } from '../../../lib/model/limits.ts';
 import { MemoryStore } from '../../../lib/store/memory/memory-store.ts';
 import type { Store } from '../../../lib/store/port.ts';
 
-/** What a cloud broker's handlers are made from, on a store in memory, with a push that takes everything. */
+/**
+ * What a cloud broker's handlers are made from, on this store. Unless `parts` say otherwise, its push takes everything,
+ * and its clock is the machine's.
+ */
 export function benchOn(store: Store, parts: Partial<Parts> = {}): Bench {
   return setUp({
     store,

@@ -1,5 +1,5 @@
 import { type Limits, localLimits } from '../../../lib/model/limits.ts';
-import type { Message } from '../../../lib/model/message.ts';
+import type { AckMode, Message } from '../../../lib/model/message.ts';
 import type { PushOutcome } from '../../../lib/shard/conclude.ts';
 import type { Context, Lookup } from '../../../lib/shard/draft.ts';
 import type { Entry, Request } from '../../../lib/shard/entry.ts';
@@ -48,7 +48,7 @@ export class OneShard {
     });
   }
 
-  join(ack: 'auto' | 'client' | 'client-individual', prefetch: number): Entry {
+  join(ack: AckMode, prefetch: number): Entry {
     return this.entry({ kind: 'join', connection: 'c', subscription: 's', ack, prefetch });
   }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { AckMode } from '../../../lib/model/message.ts';
 import { readyCount } from '../../../lib/shard/draft.ts';
 import { settle } from '../../../lib/shard/turn.ts';
 import { NOW, OneShard } from './one-shard.ts';
@@ -54,7 +55,7 @@ describe('a purge', () => {
 });
 
 describe('a takeover', () => {
-  const crashed = (shard: OneShard, ack: 'auto' | 'client' | 'client-individual', prefetch: number) => {
+  const crashed = (shard: OneShard, ack: AckMode, prefetch: number) => {
     shard.take([shard.join(ack, prefetch)]);
     return [shard.send([0, 0, 0, 0, 0, 0])];
   };

@@ -1,0 +1,179 @@
+import type { AckMode, OutgoingMessage } from '../../lib/model/message.ts';
+import { encodeBatch } from '../../lib/shard/batch.ts';
+import type { PlannedDelivery } from '../../lib/shard/deal.ts';
+import type { DeliveryRange, LeaveReason, Run } from '../../lib/shard/entry.ts';
+import type { Command } from './shard-commands.ts';
+import type { Given, Sent } from './shard-ledger.ts';
+import type { World } from './shard-world.ts';
+
+/**
+ * Those who send to a shard, the shards that forward to it, and its consumers, which come and go. All of them repeat
+ * what they do not know to have arrived.
+ */
+export class Clients {
+  readonly #world: World;
+  /** The ids of all consumers that ever joined, in their order. */
+  readonly #consumers: string[] = [];
+  readonly #given: Given[] = [];
+  /** The last message that each other shard gave up. */
+  readonly #sources = [0, 0, 0];
+  /** Messages of other shards that came, by source and number. */
+  readonly #forwarded = new Set<string>();
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  send({ messages, repeatFirst }: Command & { do: 'send' }): void {
+    const { now } = this.#world;
+    const drawn = messages.map(({ transient, livesMs }) => ({ transient, expires: livesMs && now + livesMs }));
+    const runs: Run[] = [];
+    for (const { transient, expires } of drawn) {
+      const last = runs.at(-1);
+      if (last?.transient !== transient) runs.push({ transient, expires, count: 1 });
+      else {
+        const earliest = last.expires && expires ? Math.min(last.expires, expires) : last.expires + expires;
+        runs[runs.length - 1] = { transient, expires: earliest, count: last.count + 1 };
+      }
+    }
+    const key = this.#bring(runs.length > 1 || repeatFirst ? 'mixed' : 'plain', drawn);
+    for (const [index, message] of drawn.entries()) this.#expect({ ...message, key, index }, repeatFirst);
+    this.#world.append({ kind: 'send', key, runs, born: Math.floor(now / 1000) }, repeatFirst ? 2 : 1);
+  }
+
+  /** Another shard's master gives messages up; the last ones of the one before, too, if that died in between. */
+  forward({ source, again, fresh, gap }: Command & { do: 'forward' }): void {
+    const last = this.#sources[source] ?? 0;
+    const all = Array.from({ length: again + fresh }, (_, i) => last - again + i + 1 + (i >= again ? gap : 0));
+    const numbers = all.filter((number) => number > 0);
+    if (numbers.length === 0) return;
+    this.#sources[source] = Math.max(last, ...numbers);
+    const message = { transient: false, expires: 0 };
+    const key = this.#bring(
+      numbers.length > 1 ? 'mixed' : 'plain-forward',
+      numbers.map(() => message),
+    );
+    let news = 0;
+    numbers.forEach((number, index) => {
+      const mark = `${source}:${number}`;
+      if (this.#forwarded.has(mark)) return;
+      this.#forwarded.add(mark);
+      news++;
+      this.#expect({ ...message, key, index }, false);
+    });
+    if (news === 0) this.#world.discard(key);
+    const born = Math.floor(this.#world.now / 1000);
+    this.#world.append({ kind: 'forward', key, source: `source${source}`, numbers, born });
+  }
+
+  /** Puts the bodies of what is appended next. @returns their key */
+  #bring(kind: string, messages: readonly { readonly transient: boolean; readonly expires: number }[]): string {
+    const key = `${kind}-${this.#world.requests}`;
+    const outgoing = messages.map(({ transient, expires }, index): OutgoingMessage => {
+      const headers = { ...(transient && { persistent: 'false' }), ...(expires > 0 && { expires: String(expires) }) };
+      return { body: Buffer.from(`${key}/${index}`), text: true, headers };
+    });
+    this.#world.write(key, encodeBatch(outgoing, this.#world.now));
+    return key;
+  }
+
+  #expect(message: Omit<Sent, 'sequence' | 'appended'>, mayBeRepeat: boolean): void {
+    const { history, log } = this.#world;
+    const sequence = history.sent.size + 1;
+    history.sent.set(sequence, { ...message, sequence, appended: log.length });
+    if (mayBeRepeat) history.touched.add(sequence);
+  }
+
+  /** The same entry once more, as if its reply had been lost; or its first attempt, late. */
+  repeat(pick: number): void {
+    const entry = this.#world.log.at(-1 - pick);
+    if (entry) this.#world.put({ ...entry, attempt: entry.attempt === 1 ? 2 : 1 });
+  }
+
+  join(ack: AckMode, prefetch: number): void {
+    const connection = `${this.#world.epoch}-connection`;
+    this.#consumers.push(this.#world.append({ kind: 'join', connection, subscription: 's', ack, prefetch }));
+  }
+
+  leave(pick: number, reason: LeaveReason): void {
+    const consumer = this.#consumers.at(-1 - pick);
+    if (consumer) this.#world.append({ kind: 'leave', consumer, reason });
+  }
+
+  /** All that ever joined, whether they left before or not. */
+  leaveAll(): void {
+    for (const consumer of this.#consumers) this.#world.append({ kind: 'leave', consumer, reason: 'unsubscribed' });
+  }
+
+  /** A pull: what it gets is its own for so long. */
+  receive(max: number, visibilityMs: number): void {
+    this.#world.append({ kind: 'receive', max, deadline: this.#world.now + visibilityMs });
+  }
+
+  purge(): void {
+    this.#world.append({ kind: 'purge' });
+  }
+
+  settle({ verb, picks, forMs }: Command & { do: 'settle' }): void {
+    const given = picks.flatMap((pick) => this.#given.at(-1 - pick) ?? []);
+    const deliveries = given.map(({ sequence, attempt }): DeliveryRange => ({ first: sequence, count: 1, attempt }));
+    const [one] = given;
+    if (!one) return;
+    const { incarnation, consumers } = this.#world.state;
+    switch (verb) {
+      case 'acknowledge':
+      case 'reject':
+        this.#world.append({ kind: verb, incarnation, deliveries });
+        return;
+      case 'extend':
+        this.#world.append({ kind: verb, incarnation, deliveries, deadline: this.#world.now + forMs });
+        return;
+      case 'acknowledge-up-to':
+      case 'reject-up-to':
+        this.#world.append({ kind: verb, incarnation, sequence: one.sequence, deliveryAttempt: one.attempt });
+        return;
+      case 'acknowledge-message':
+      case 'reject-message': {
+        const consumer = consumers.find(({ number }) => number === one.consumer)?.id ?? 'nobody';
+        const { key = '', index = 0 } = this.#world.history.sent.get(one.sequence) ?? {};
+        this.#world.append({ kind: verb, consumer, key, index, upTo: forMs % 2 === 0 });
+        return;
+      }
+    }
+  }
+
+  /** The one consumer that is connected acknowledges all that it has. */
+  acknowledgeAll(): void {
+    const { incarnation, consumers, flights } = this.#world.state;
+    const [consumer] = consumers.filter(({ connection }) => connection !== '');
+    const mine = flights.filter((flight) => flight.consumer === consumer?.number);
+    const deliveries = mine.map(({ first, count, attempt }) => ({ first, count, attempt }));
+    if (deliveries.length > 0) this.#world.append({ kind: 'acknowledge', incarnation, deliveries });
+  }
+
+  /** A push arrives, or the reply to a pull. */
+  deliver({ consumer, messages }: PlannedDelivery): void {
+    const { history } = this.#world;
+    for (const { sequence, attempt } of messages) {
+      const given = { sequence, attempt, consumer: consumer.number };
+      this.#given.push(given);
+      history.deliveries.add(given);
+      history.handed.add(sequence);
+      history.touched.add(sequence);
+    }
+  }
+
+  /** The consumer acknowledges a delivery as soon as it has it. */
+  answer({ consumer, messages }: PlannedDelivery): void {
+    const last = messages.at(-1);
+    if (!last || consumer.ack === 'auto') return;
+    const { incarnation } = this.#world.state;
+    if (consumer.ack === 'client') {
+      const { sequence, attempt: deliveryAttempt } = last;
+      this.#world.append({ kind: 'acknowledge-up-to', incarnation, sequence, deliveryAttempt });
+    } else {
+      const deliveries = messages.map(({ sequence, attempt }) => ({ first: sequence, count: 1, attempt }));
+      this.#world.append({ kind: 'acknowledge', incarnation, deliveries });
+    }
+  }
+}

@@ -1,0 +1,146 @@
+import { deepStrictEqual } from 'node:assert/strict';
+import type { Message } from '../../lib/model/message.ts';
+import { decodeBatch } from '../../lib/shard/batch.ts';
+import type { PushOutcome } from '../../lib/shard/conclude.ts';
+import type { PlannedDelivery } from '../../lib/shard/deal.ts';
+import type { Context, Lookup, Needs } from '../../lib/shard/draft.ts';
+import type { Entry } from '../../lib/shard/entry.ts';
+import type { Reference } from '../../lib/shard/reference.ts';
+import { decodeState, encodeState } from '../../lib/shard/state-codec.ts';
+import { type Settled, settle, type Turn, takeTurn } from '../../lib/shard/turn.ts';
+import { viewOf } from '../../lib/shard/view.ts';
+import type { Clients } from './shard-clients.ts';
+import type { TakeTurn } from './shard-commands.ts';
+import { checkBounds, checkCommit } from './shard-commit-check.ts';
+import { standingsOf } from './shard-ledger.ts';
+import { checkPlan } from './shard-plan-check.ts';
+import type { World } from './shard-world.ts';
+
+/**
+ * A shard's masters, one after the other, some of which die in their turn. Every plan and every commit is checked
+ * against what was sent, given and answered.
+ */
+export class Masters {
+  readonly #world: World;
+  readonly #clients: Clients;
+  #turns = 0;
+  #wakeAt: number | undefined;
+  /** How much of the inbox was seen: a successor sees at least what the dead master saw. */
+  #seen = 0;
+  /** The master before died: its lease is still there. */
+  #takeover = false;
+
+  constructor(world: World, clients: Clients) {
+    this.#world = world;
+    this.#clients = clients;
+  }
+
+  turn({ leaves, outcomes, early, death }: TakeTurn): void {
+    const { state, standings, history } = this.#world;
+    this.#seen = Math.max(this.#seen, this.#world.inboxCount - leaves, 0);
+    const entries = this.#world.entries(this.#seen);
+    const context = this.#context(`page${++this.#turns}`);
+    viewOf(state, entries, context);
+    const turn = this.#decide(entries, context);
+    checkPlan(history, state, standings, entries, turn, context);
+    this.#takeover = true;
+    if (death === 'before-push') return;
+    const pushes = turn.deliveries.filter(({ consumer }) => consumer.connection !== '');
+    const first = pushes.filter(({ commitFirst }) => !commitFirst);
+    const late = pushes.filter(({ commitFirst }) => commitFirst);
+    const pushed = this.#push(first, outcomes, early);
+    if (death === 'after-push') return;
+    this.#commit(settle(turn.draft, pushed, context), entries, turn, pushed, context);
+    for (const delivery of turn.deliveries) if (delivery.consumer.connection === '') this.#clients.deliver(delivery);
+    if (death === 'after-commit') return;
+    if (late.length > 0) {
+      const pushedLate = this.#push(late, outcomes, early);
+      if (death === 'after-late-push') return;
+      this.#commit(settle(turn.draft, pushedLate, context), [], turn, pushedLate, context);
+    }
+    this.#takeover = false;
+    if (!turn.more) this.#checkSleep(context);
+  }
+
+  #context(pageKey: string): Context {
+    const { now, limits, epoch } = this.#world;
+    return { now, limits, takeover: this.#takeover, epoch, deadLetters: true, audience: undefined, pageKey };
+  }
+
+  #decide(entries: readonly Entry[], context: Context): Turn {
+    const pages = new Map<string, readonly Reference[]>();
+    const batches = new Map<string, readonly Message[]>();
+    const lookup: Lookup = { page: (key) => pages.get(key), batch: (key) => batches.get(key) };
+    for (let rounds = 0; rounds < 1000; rounds++) {
+      const decided: Turn | Needs = takeTurn(this.#world.state, entries, lookup, context);
+      if (decided.kind === 'turn') return decided;
+      for (const key of decided.pages) pages.set(key, this.#world.page(key));
+      for (const key of decided.batches) batches.set(key, decodeBatch(key, this.#world.read(key)));
+    }
+    throw new Error('the turn asks for ever');
+  }
+
+  #push(
+    deliveries: readonly PlannedDelivery[],
+    outcomes: readonly PushOutcome[],
+    early: boolean,
+  ): Map<PlannedDelivery, PushOutcome> {
+    const results = new Map<PlannedDelivery, PushOutcome>();
+    deliveries.forEach((delivery, i) => {
+      const outcome = outcomes[i % outcomes.length] ?? 'sent';
+      results.set(delivery, outcome);
+      if (outcome === 'gone' || outcome === 'unsent') return;
+      this.#clients.deliver(delivery);
+      if (early) this.#clients.answer(delivery);
+    });
+    return results;
+  }
+
+  #commit(
+    settled: Settled,
+    absorbed: readonly Entry[],
+    turn: Turn,
+    outcomes: ReadonlyMap<PlannedDelivery, PushOutcome>,
+    context: Context,
+  ): void {
+    const world = this.#world;
+    const bytes = Uint8Array.from(encodeState(settled.state));
+    const state = freeze(decodeState(bytes));
+    deepStrictEqual(state, settled.state, 'the codec lost something');
+    for (const { key, bytes: page } of settled.pages) world.write(key, page);
+    for (const key of settled.discard) world.discard(key);
+    const standings = standingsOf(state, (key) => world.page(key));
+    for (const { key } of standings.values()) world.read(key);
+    const before = { state: world.state, standings: world.standings };
+    checkCommit(world.history, before, { state, standings }, absorbed, turn, outcomes, context);
+    checkBounds(state, world.limits);
+    world.state = state;
+    world.hadCopies ||= state.references.some(({ level, flagged }) => level > 0 && flagged);
+    world.standings = standings;
+    world.remove(absorbed.length);
+    this.#wakeAt = settled.wakeAt;
+    this.#seen = 0;
+  }
+
+  /** The lease is given up: what can be done has a wake-up, and a wake-up that is due has something to do. */
+  #checkSleep(context: Context): void {
+    if (this.#world.inboxCount > 0) return;
+    const again = { ...context, takeover: false, pageKey: 'unused' };
+    const turn = this.#decide([], again);
+    const hasWork = turn.deliveries.length > 0 || turn.deadLetters.length > 0;
+    const { state } = settle(turn.draft, new Map(), again);
+    const isIdle = Buffer.compare(encodeState(state), encodeState(this.#world.state)) === 0;
+    const wakeAt = this.#wakeAt ?? Number.POSITIVE_INFINITY;
+    if (hasWork && wakeAt > context.now + 60_000) throw new Error('work is left, and nothing will wake the shard');
+    if (wakeAt <= context.now && isIdle)
+      throw new Error('the shard wakes at once, again and again, with nothing to do');
+  }
+}
+
+function freeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const part of Object.values(value)) freeze(part);
+  }
+  return value;
+}

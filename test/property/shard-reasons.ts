@@ -1,0 +1,76 @@
+import type { PushOutcome } from '../../lib/shard/conclude.ts';
+import type { PlannedDelivery } from '../../lib/shard/deal.ts';
+import type { Context } from '../../lib/shard/draft.ts';
+import type { Entry } from '../../lib/shard/entry.ts';
+import type { Turn } from '../../lib/shard/turn.ts';
+import type { History, Standing } from './shard-ledger.ts';
+
+/** Why a message may be done, or must be, once a commit has absorbed these entries. */
+export class Reasons {
+  readonly #history: History;
+  readonly #absorbed: readonly Entry[];
+  readonly #context: Context;
+  readonly #deadLetters: ReadonlySet<number>;
+  readonly #planned = new Map<number, { consumer: number; isOver: boolean }>();
+
+  constructor(
+    history: History,
+    absorbed: readonly Entry[],
+    turn: Turn,
+    outcomes: ReadonlyMap<PlannedDelivery, PushOutcome>,
+    context: Context,
+  ) {
+    this.#history = history;
+    this.#absorbed = absorbed;
+    this.#context = context;
+    this.#deadLetters = new Set(turn.deadLetters.map(({ sequence }) => sequence));
+    for (const delivery of turn.deliveries) {
+      const outcome = outcomes.get(delivery);
+      const { consumer, messages } = delivery;
+      for (const { sequence, transient } of messages) {
+        const isOver = consumer.ack === 'auto' && (outcome === 'sent' || (outcome === 'unknown' && transient));
+        this.#planned.set(sequence, { consumer: consumer.number, isOver });
+      }
+    }
+  }
+
+  isPlanned(sequence: number, is: Standing): boolean {
+    return this.#planned.get(sequence)?.consumer === is.consumer;
+  }
+
+  mayEnd(sequence: number, was: Standing): boolean {
+    const sent = this.#history.sent.get(sequence);
+    if (this.#planned.get(sequence)?.isOver || this.#deadLetters.has(sequence)) return true;
+    if (sent && sent.expires > 0 && sent.expires <= this.#context.now) return true;
+    if (sent?.transient && was.pushing && this.#context.takeover) return true;
+    return this.#isPurged(sequence, was) || this.#isAcknowledged(sequence, was);
+  }
+
+  /** Where nothing but acknowledgements came in, each of them counts. */
+  mustEnd(sequence: number, was: Standing): boolean {
+    const only = this.#absorbed.every(({ kind }) => kind === 'acknowledge');
+    return (
+      only && was.consumer > 0 && !was.pushing && this.#context.epoch === 'e1' && this.#isAcknowledged(sequence, was)
+    );
+  }
+
+  #isPurged(sequence: number, was: Standing): boolean {
+    const arrived = this.#history.sent.get(sequence)?.appended ?? 0;
+    const isLater = (entry: Entry) => (this.#history.appendedAt.get(entry.id) ?? 0) > arrived;
+    const wasReady = was.consumer === 0 || (was.pushing && this.#context.takeover);
+    return wasReady && this.#absorbed.some((entry) => entry.kind === 'purge' && isLater(entry));
+  }
+
+  #isAcknowledged(sequence: number, was: Standing): boolean {
+    const { deliveries, sent } = this.#history;
+    const sequenceOf = (key: string, index: number) =>
+      [...sent.values()].find((message) => message.key === key && message.index === index)?.sequence ?? 0;
+    const attempts = was.consumer > 0 || was.suspect ? [was.attempt] : [];
+    if (this.#context.takeover) attempts.push(was.attempt + 1);
+    return this.#absorbed.some(
+      (entry) =>
+        entry.kind.startsWith('acknowledge') &&
+        attempts.some((attempt) => deliveries.covers(entry, sequence, attempt, sequenceOf)),
+    );
+  }
+}
