@@ -23,10 +23,11 @@ export type Connection = {
   readonly subscriptions: readonly ConnectionSubscription[];
   /** Who is on the other side; undefined until that is known, and where everybody may do everything. */
   readonly principal?: Principal | undefined;
+  /** It is over. What is left of it is for whoever takes its consumers out, and for its last frames. */
+  readonly isOver?: boolean | undefined;
 };
 
 const DAY_S = 24 * 60 * 60;
-const HOUR_S = 60 * 60;
 
 function keyOf(connection: string) {
   // A family each: a directory spreads by family.
@@ -34,33 +35,27 @@ function keyOf(connection: string) {
 }
 
 /** The connection, or undefined if it is not open. */
-export async function readConnection({ store }: Broker, connection: string): Promise<Connection | undefined> {
-  const bytes = await store.getRecord(keyOf(connection));
-  return bytes && decode(bytes);
-}
-
-/** Where a connection that is over leaves what its last frames are read by. */
-function traceOf(connection: string) {
-  return { family: `connection ${connection}`, name: 'left' };
+export async function readConnection(broker: Broker, connection: string): Promise<Connection | undefined> {
+  const record = await readSender(broker, connection);
+  return record?.isOver ? undefined : record;
 }
 
 /**
  * The connection to which a frame belongs that is handled now. In the cloud one that was sent before a DISCONNECT may
- * be handled after it: it finds the session as it was, without subscriptions.
+ * be handled after it: it finds the session as it was.
  */
-export async function readSender(broker: Broker, connection: string): Promise<Connection | undefined> {
-  const open = await readConnection(broker, connection);
-  if (open) return open;
-  const bytes = await broker.store.getRecord(traceOf(connection));
+export async function readSender({ store }: Broker, connection: string): Promise<Connection | undefined> {
+  const bytes = await store.getRecord(keyOf(connection));
   return bytes && decode(bytes);
 }
 
 function decode(bytes: Uint8Array): Connection {
   return unpack('connection record', bytes, (value) => {
-    const [version, subscriptions, principal] = value as [string, [string, string, string, AckMode][], string?];
+    const [version, subscriptions, principal, isOver] = value as [string, Packed[], string?, boolean?];
     return {
       version,
-      ...(principal === undefined ? {} : { principal: readPrincipal(principal) }),
+      ...(principal ? { principal: readPrincipal(principal) } : {}),
+      ...(isOver ? { isOver } : {}),
       subscriptions: subscriptions.map(([id, consumer, destination, ack]) => {
         return { id, consumer, destination: readDestination(destination), ack };
       }),
@@ -68,11 +63,14 @@ function decode(bytes: Uint8Array): Connection {
   });
 }
 
-function encode({ version, subscriptions, principal }: Connection): Uint8Array {
-  const packed = subscriptions.map(({ id, consumer, destination, ack }) => {
+type Packed = [id: string, consumer: string, destination: string, ack: AckMode];
+
+function encode({ version, subscriptions, principal, isOver }: Connection): Uint8Array {
+  const packed = subscriptions.map(({ id, consumer, destination, ack }): Packed => {
     return [id, consumer, formatDestination(destination), ack];
   });
-  return pack(principal ? [version, packed, writePrincipal(principal)] : [version, packed]);
+  if (!principal && !isOver) return pack([version, packed]);
+  return pack([version, packed, principal ? writePrincipal(principal) : '', isOver ?? false]);
 }
 
 export async function writeConnection(broker: Broker, connection: string, record: Connection): Promise<void> {
@@ -93,34 +91,49 @@ export async function changeConnection(
   connection: string,
   change: (record: Connection) => Connection,
 ): Promise<Connection> {
+  const changed = await changeRecord(broker, connection, (record) => (record.isOver ? undefined : change(record)));
+  if (changed) return changed;
+  throw new BrokerError('NOT_CONNECTED', 'This connection is closed.');
+}
+
+/** @returns undefined if there is no such record, or `change` gave none */
+async function changeRecord(
+  broker: Broker,
+  connection: string,
+  change: (record: Connection) => Connection | undefined,
+): Promise<Connection | undefined> {
   const key = keyOf(connection);
   let expected = await broker.store.getRecord(key);
   while (expected) {
     const changed = change(decode(expected));
+    if (!changed) return undefined;
     const outcome = await broker.store.putRecord(key, encode(changed), { expected, expiresAt: expiryFrom(broker) });
     if (outcome.kind === 'stored') return changed;
     expected = outcome.current;
   }
-  throw new BrokerError('NOT_CONNECTED', 'This connection is closed.');
+  return undefined;
 }
 
-/** Forgets a connection and its session, and takes its consumers out of their queues and topics. */
+/** Ends a connection and its session, and takes its consumers out of their queues and topics. */
 export async function closeConnection(broker: Broker, connection: string, reason: LeaveReason): Promise<void> {
   const record = await dropConnection(broker, connection, reason);
   if (record?.principal) await forgetSession(broker, connection, record.principal);
 }
 
 /**
- * The same, but that its session is still to be found, until whoever ends it has done so.
- * @returns what was known of the connection; undefined if it is not open
+ * The same, but that its session is still to be found, until whoever ends it has done so. It is over before its
+ * consumers go: none that is subscribed meanwhile is overlooked, since whoever does that looks for the connection again.
+ * @returns what was known of the connection; undefined if it is not open, and its consumers are gone
  */
 export async function dropConnection(
   broker: Broker,
   connection: string,
   reason: LeaveReason,
 ): Promise<Connection | undefined> {
-  const record = await readConnection(broker, connection);
-  if (!record) return undefined;
+  const record = await changeRecord(broker, connection, (record) =>
+    record.isOver && record.subscriptions.length === 0 ? undefined : { ...record, isOver: true },
+  );
+  if (!record || record.subscriptions.length === 0) return record;
   const byDestination = Map.groupBy(record.subscriptions, ({ destination }) => formatDestination(destination));
   await Promise.all(
     [...byDestination].map(([destination, mine]) =>
@@ -132,12 +145,6 @@ export async function dropConnection(
       ),
     ),
   );
-  if (record.version !== '') await leaveTrace(broker, connection, record);
-  await broker.store.deleteRecord(keyOf(connection));
+  await writeConnection(broker, connection, { ...record, subscriptions: [] });
   return record;
-}
-
-async function leaveTrace(broker: Broker, connection: string, record: Connection): Promise<void> {
-  const expiresAt = Math.floor(broker.clock.now() / 1000) + HOUR_S;
-  await broker.store.putRecord(traceOf(connection), encode({ ...record, subscriptions: [] }), { expiresAt });
 }

@@ -48,11 +48,14 @@ class Extension {
 
   /** In the order of their sequences. */
   async extend(references: readonly Reference[]): Promise<void> {
-    for (const part of partsOf(references)) {
+    const parts = partsOf(references);
+    for (const [at, part] of parts.entries()) {
       const [first] = part as [Reference];
       await this.#extendItems(part);
       if (first.level > 0) await this.#extendPage(first);
-      this.#upTo = Math.max(this.#upTo, endOf(part.at(-1) ?? first));
+      // What is held of a batch may reach into what a page lists of it.
+      const open = parts[at + 1]?.[0]?.first ?? Number.POSITIVE_INFINITY;
+      this.#upTo = Math.max(this.#upTo, Math.min(endOf(part.at(-1) ?? first), open));
       if (this.#items >= this.#itemsPerNote) await this.note({ ring: false });
     }
   }

@@ -5,8 +5,22 @@ import { sameBytes } from '../store/same-bytes.ts';
  * A connection lives in one process and dies with it: what is known of it, of its session, and of the audiences that it
  * belongs to, need not outlive that.
  */
-export function withLocalSessions(store: Store): Store {
+export function withLocalSessions(inner: Store): LocalSessions {
   const sessions = new Sessions();
+  return { store: storeWith(inner, sessions), forget: (connection) => sessions.forget(familyOf(connection)) };
+}
+
+type LocalSessions = {
+  readonly store: Store;
+  /** To be called at the end of a connection: frames come in order, so that none is left that would ask for it. */
+  readonly forget: (connection: string) => void;
+};
+
+function familyOf(connection: string): string {
+  return `connection ${connection}`;
+}
+
+function storeWith(store: Store, sessions: Sessions): Store {
   return {
     append: (shard, append) => store.append(shard, append),
     commit: (shard, commit) => store.commit(shard, commit),
@@ -45,8 +59,6 @@ class Sessions {
   readonly #families = new Map<string, Map<string, Uint8Array>>();
 
   put({ family, name }: RecordKey, value: Uint8Array, { expected }: RecordOptions): RecordOutcome {
-    // Frames come in order: none is handled after its connection's end, and so nothing is left for it.
-    if (name === 'left') return { kind: 'stored' };
     const records = this.#families.get(family) ?? new Map<string, Uint8Array>();
     const current = records.get(name);
     if (expected !== undefined && !sameBytes(current, expected)) return { kind: 'conflict', current };
@@ -62,6 +74,10 @@ class Sessions {
     const records = this.#families.get(family);
     records?.delete(name);
     if (records?.size === 0) this.#families.delete(family);
+  }
+
+  forget(family: string): void {
+    this.#families.delete(family);
   }
 
   /** Their names are ids in ASCII: the order of their characters is that of their octets. */

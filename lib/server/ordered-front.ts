@@ -1,5 +1,5 @@
 import { LocalSockets } from '../gateway/sockets.ts';
-import type { DispatchEvent } from '../handlers/events.ts';
+import type { DispatchEvent, SocketEvent } from '../handlers/events.ts';
 import { evictExpired } from '../handlers/eviction.ts';
 import { setUp, systemClock, systemRandom } from '../handlers/parts.ts';
 import { Alarms } from './alarms.ts';
@@ -19,9 +19,10 @@ const EXPIRY_MS = 1000;
 export function orderedFront({ options, store, access, limits, epoch, onFailure }: FrontParts): Front {
   const sockets = new LocalSockets();
   const random = systemRandom();
+  const sessions = withLocalSessions(store);
   const alarms = new Alarms((shard) => void dispatch({ shard }));
   const bench = setUp({
-    store: withLocalSessions(store),
+    store: sessions.store,
     random,
     access,
     limits,
@@ -38,8 +39,12 @@ export function orderedFront({ options, store, access, limits, epoch, onFailure 
     },
   });
   const functions = functionsOf(bench, doorsOf(options));
+  const disconnect = async (event: SocketEvent) => {
+    await functions.disconnect(event);
+    sessions.forget(event.requestContext.connectionId);
+  };
   const dispatch = async (event: DispatchEvent) => void (await functions.dispatch(event).catch(() => {}));
-  const listener = new Listener(functions, sockets, limits, () => epoch + random.id());
+  const listener = new Listener({ ...functions, disconnect }, sockets, limits, () => epoch + random.id());
   const expiring = access && setInterval(() => void evictExpired(bench).catch(() => {}), EXPIRY_MS);
   return {
     rest: functions.rest,

@@ -50,6 +50,15 @@ export class Schedule {
     this.#failure ??= error;
   }
 
+  /** What this throws ends the run, where whoever calls would take it for a failure of his own. */
+  watch(check: () => void): void {
+    try {
+      check();
+    } catch (error) {
+      this.fail(error as Error);
+    }
+  }
+
   #removeFirst(): void {
     const heap = this.#events;
     const last = heap.pop() as Event;

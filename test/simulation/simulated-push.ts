@@ -25,7 +25,7 @@ export function simulatedPush(world: World, host: Host): Push {
       if (host.isDead) return;
       const fate = fateOf(octets);
       const ms = prng.latency(POST_MS);
-      witness.posting(octets);
+      schedule.watch(() => witness.posting(octets, host.now));
       const answer = (outcome: PostOutcome) => {
         trace.add(host.name, `posts to ${connection.slice(0, 4)}: ${fate}, ${outcome}`, () => showPost(octets));
         witness.posted(connection, octets, outcome);

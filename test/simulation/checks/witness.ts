@@ -1,6 +1,8 @@
+import { isTopic } from '../../../lib/broker/shards.ts';
 import type { PostOutcome } from '../../../lib/gateway/push.ts';
 import { asBrokerError, type BrokerError } from '../../../lib/model/errors.ts';
 import type { Limits } from '../../../lib/model/limits.ts';
+import { expiryOf } from '../../../lib/model/message.ts';
 import { decodeState } from '../../../lib/shard/state-codec.ts';
 import type { Frame } from '../../../lib/stomp/frame.ts';
 import { decodeFrames } from '../../../lib/stomp/parser.ts';
@@ -98,9 +100,14 @@ export class Witness {
     await this.shard(shard).settled(actor, head);
   }
 
-  posting(octets: Uint8Array): void {
+  /** @param at by the clock of who posts; the posts of one delivery follow one another within their time */
+  posting(octets: Uint8Array, at: number): void {
     for (const { headers } of this.#messagesIn(octets)) {
-      this.shard(headers.destination ?? '').posted.add(headers['message-id'] ?? '');
+      const { destination = '', 'message-id': messageId = '' } = headers;
+      this.shard(destination).posted.add(messageId);
+      const expires = expiryOf(headers);
+      const isGood = isTopic(destination) || expires === 0 || at - expires < this.limits.postMs;
+      must(isGood, 'nothing is posted that has expired', destination, messageId, at - expires);
     }
   }
 

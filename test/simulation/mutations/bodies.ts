@@ -33,6 +33,12 @@ export const ofBodies: readonly Mutation[] = [
     'child.first >= this.#begun.upTo',
   ),
   mutation(
+    'what is held in part is taken for extended as a whole',
+    'broker/extension.ts',
+    'const open = parts[at + 1]?.[0]?.first ?? Number.POSITIVE_INFINITY;',
+    'const open = Number.POSITIVE_INFINITY;',
+  ),
+  mutation(
     'an extension goes on where another one ended',
     'shard/extension.ts',
     'if (draft.extension && isOver(draft.extension, seen, limits)) draft.extension = undefined;',
