@@ -1,11 +1,8 @@
-import { deadLetterQueueOf } from '../../lib/model/destination.ts';
 import { cloudLimits, type Limits } from '../../lib/model/limits.ts';
-import { must, Violation } from './checks/violation.ts';
+import { drain, servePromptly } from './aftermath.ts';
+import { Violation } from './checks/violation.ts';
 import { Witness } from './checks/witness.ts';
-import { Consumer } from './clients/consumer.ts';
 import { Pace } from './clients/pace.ts';
-import { Producer } from './clients/producer.ts';
-import { Publisher } from './clients/publisher.ts';
 import { ExpiringStore } from './expiring-store.ts';
 import { type FaultKind, Faults } from './faults.ts';
 import { Network } from './network.ts';
@@ -13,7 +10,7 @@ import { Prng } from './prng.ts';
 import { Schedule } from './schedule.ts';
 import { Site } from './site.ts';
 import { Trace } from './trace.ts';
-import type { Clients, Workload } from './workloads/workload.ts';
+import type { Workload } from './workloads/workload.ts';
 import type { World } from './world.ts';
 
 /** The cloud's limits, scaled down so that a short story reaches them. */
@@ -56,8 +53,6 @@ const EXPIRY_MS = 5000;
 /** Longer than bodies are kept. */
 const NIGHT_MS = 65 * MINUTE_MS;
 const EARLIEST_NIGHT_MS = 2000;
-const DRAIN_MS = 30 * MINUTE_MS;
-const PROMPT_MS = 20_000;
 
 /** Plays the story of a seed: disorder, then order again; by then nothing may be lost, and nothing left lying. */
 export async function simulate(seed: number, workload: Workload, keepsStory = false): Promise<Report> {
@@ -122,38 +117,4 @@ function expireNowAndThen(world: World): void {
     world.store.expire();
     expireNowAndThen(world);
   });
-}
-
-/** The old consumers go, some without a word; healthy ones take what is there, with a sweep each minute. */
-async function drain(world: World, site: Site, { queues }: Workload, clients: Clients): Promise<Consumer[]> {
-  const { schedule, prng, witness } = world;
-  for (const { client } of clients.consumers) client.end(prng.chance(0.5));
-  for (const client of [...clients.pullers, ...(clients.operators ?? [])]) client.end();
-  const well = { ack: 'client-individual', prefetch: 2, thinkMs: 20, rejects: 0, forgets: 0 } as const;
-  const withDeadLetters = queues.flatMap((queue) => [queue, deadLetterQueueOf(queue)]);
-  const consumers = withDeadLetters.map((queue, n) => new Consumer(world, site, `well${n}`, { ...well, queue }));
-  const isOver = () =>
-    clients.producers.every(({ isDone }) => isDone) && witness.shards.every((shard) => shard.isQuiet);
-  await schedule.runUntil(schedule.now + DRAIN_MS, isOver);
-  const stranded = witness.shards.filter((shard) => !shard.isQuiet).map((shard) => shard.describe());
-  const producers = clients.producers.map(({ isDone }) => isDone);
-  must(isOver(), 'everything drains', stranded, producers);
-  return consumers;
-}
-
-/** Without any sweep: who rings is served, and who acknowledges gets more. */
-async function servePromptly(world: World, site: Site, workload: Workload, consumers: Consumer[]): Promise<void> {
-  const { schedule, witness } = world;
-  site.stopSweeping();
-  const [queue = ''] = workload.queues;
-  for (const consumer of consumers) consumer.getWell();
-  const producer = new Producer(world, site, 'last', { queue, count: 12, restMs: 5, transient: 0, expiring: 0 });
-  const publishing = { count: 6, restMs: 5, transient: 0, expiring: 0 };
-  const publishers = workload.topics?.map((topic) => new Publisher(world, site, topic, { ...publishing, topic })) ?? [];
-  const senders = [producer, ...publishers];
-  const isServed = () => witness.history.areAllEnded() && witness.audience.areAllServed();
-  const isOver = () => senders.every(({ isDone }) => isDone) && isServed();
-  await schedule.runUntil(schedule.now + PROMPT_MS, isOver);
-  const stranded = witness.shards.filter((shard) => !shard.isQuiet).map((shard) => shard.describe());
-  must(isOver(), 'who rings is served without a sweep', producer.isDone, stranded);
 }

@@ -49,6 +49,10 @@ export class ShardCheck {
     return !this.head || (this.#standings.size === 0 && this.head.inbox.length === 0 && !this.head.lease);
   }
 
+  hasConsumerOf(connection: string): boolean {
+    return this.#state.consumers.some((consumer) => consumer.connection === connection);
+  }
+
   /** What is left in it, for people. */
   describe(): string {
     return `${this.name}: ${this.#standings.size} messages, ${showHead(this.head)}`;
