@@ -11,6 +11,7 @@ import type { World } from './world.ts';
 
 const DRAIN_MS = 30 * 60_000;
 const PROMPT_MS = 20_000;
+const ABSENCE_MS = 2000;
 const PASSERSBY = 4;
 
 /** The old consumers go, some without a word; healthy ones take what is there, with a sweep each minute. */
@@ -48,22 +49,22 @@ export async function servePromptly(
   workload: Workload,
   consumers: readonly Consumer[],
 ): Promise<void> {
-  const { schedule, witness } = world;
+  const { schedule, prng, witness } = world;
   site.stopSweeping();
   const [queue = ''] = workload.queues;
   for (const consumer of consumers) consumer.getWell();
   const producer = new Producer(world, site, 'last', { queue, count: 12, restMs: 100, transient: 0, expiring: 0 });
   const publishing = { count: 6, restMs: 5, transient: 0, expiring: 0 };
   const publishers = workload.topics?.map((topic) => new Publisher(world, site, topic, { ...publishing, topic })) ?? [];
-  const pulling = { queue, max: 2, waitMs: 0, visibilityMs: 1500, restMs: 50, rejects: 0, forgets: 0.4, extends: 0.3 };
+  const pulling = { queue, max: 2, waitMs: 0, visibilityMs: 1500, restMs: 150, rejects: 0, forgets: 0.4, extends: 0.3 };
   const puller = new Puller(world, site, 'absent', pulling);
+  schedule.after(prng.between(ABSENCE_MS / 4, ABSENCE_MS), () => puller.end());
   const passersby = Array.from({ length: PASSERSBY }, () => new Passerby(world, site, deadLetterQueueOf(queue)));
   const senders = [producer, ...publishers];
   const isServed = () => witness.history.areAllEnded() && witness.audience.areAllServed();
   const areGone = () => passersby.every((passerby) => passerby.isGone);
   const isOver = () => senders.every(({ isDone }) => isDone) && isServed() && areGone();
   await schedule.runUntil(schedule.now + PROMPT_MS, isOver);
-  puller.end();
   must(areGone(), 'who is gone is no consumer', stranded(world));
   must(isOver(), 'who rings is served without a sweep', producer.isDone, stranded(world));
 }

@@ -9,7 +9,8 @@ type Fate = 'arrives' | 'refused' | 'lost' | 'unheard' | 'swallowed';
 
 /** The way from one host to the connections: each post is on its way for a while, and its outcome may be wrong. */
 export function simulatedPush(world: World, host: Host): Push {
-  const { schedule, faults, prng, network, trace, witness } = world;
+  const { schedule, faults, prng, network, trace, witness, limits } = world;
+  const answeredAt = new Map<string, number>();
 
   function fateOf(octets: Uint8Array): Fate {
     if (faults.strike('post refused')) return 'refused';
@@ -25,11 +26,16 @@ export function simulatedPush(world: World, host: Host): Push {
       if (host.isDead) return;
       const fate = fateOf(octets);
       const ms = prng.latency(POST_MS);
-      schedule.watch(() => witness.posting(octets, host.now));
+      // The posts of one delivery follow one another.
+      const slackMs = answeredAt.get(connection) === host.now ? limits.postMs : 0;
+      schedule.watch(() => witness.posting(octets, host.now - slackMs));
       const answer = (outcome: PostOutcome) => {
         trace.add(host.name, `posts to ${connection.slice(0, 4)}: ${fate}, ${outcome}`, () => showPost(octets));
         witness.posted(connection, octets, outcome);
-        host.resume(() => resolve(outcome));
+        host.resume(() => {
+          answeredAt.set(connection, host.now);
+          resolve(outcome);
+        });
         if (faults.strike('killed after a step')) host.kill();
       };
       if (fate === 'refused') {
