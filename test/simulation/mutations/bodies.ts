@@ -38,12 +38,6 @@ export const ofBodies: readonly Mutation[] = [
     'const open = parts[at + 1]?.[0]?.first ?? Number.POSITIVE_INFINITY;',
     'const open = Number.POSITIVE_INFINITY;',
   ),
-  mutation(
-    'an extension goes on where another one ended',
-    'shard/extension.ts',
-    'if (draft.extension && isOver(draft.extension, seen, limits)) draft.extension = undefined;',
-    'if (draft.extension) draft.extension = { ...draft.extension, born: seen };',
-  ),
   mutation('pages are named by their place', 'shard/roll-up.ts', '{context.pageKey}.', "{'page'}."),
   mutation(
     'a batch goes with the first of its references',

@@ -14,12 +14,7 @@ export const ofQueues: readonly Mutation[] = [
     'if (reading.hasAll || tries === BROWSE_TRIES) return messages;',
     'if (tries > 0) return messages;',
   ),
-  mutation(
-    'a queue with consumers is deleted',
-    'broker/queues.ts',
-    'if (consumers > 0) throw',
-    'if (consumers < 0) throw',
-  ),
+  mutation('a queue with consumers is deleted', 'broker/queues.ts', 'if (consumers > 0) {', 'if (consumers < 0) {'),
   mutation('a queue takes more consumers than it may have', 'shard/absorb.ts', 'turnAway(draft, context);', ''),
   mutation(
     'a deletion does not look at the rings',

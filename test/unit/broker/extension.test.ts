@@ -1,0 +1,73 @@
+import { expect, it } from 'vitest';
+import { send } from '../../../lib/broker/send.ts';
+import { wake } from '../../../lib/broker/sweep.ts';
+import { systemClock } from '../../../lib/handlers/parts.ts';
+import { BrokerError } from '../../../lib/model/errors.ts';
+import { cloudLimits } from '../../../lib/model/limits.ts';
+import { benchOn, storeWith, textMessage } from './bench.ts';
+
+const HOUR_MS = 3_600_000;
+const MESSAGES = 60;
+
+/** A backlog of which each message is a batch of its own, in pages of pages; and what is extended of it, time by time. */
+async function longBacklog() {
+  const passes: string[][] = [[]];
+  let [now, left] = [systemClock.now(), Number.POSITIVE_INFINITY];
+  const store = storeWith(() => ({
+    async extendBlobs(_, keys) {
+      if (left-- <= 0) throw new BrokerError('OVERLOADED', 'The store is throttling.');
+      passes.at(-1)?.push(...keys);
+    },
+  }));
+  const { broker, afterwards } = benchOn(store, {
+    clock: { ...systemClock, now: () => now },
+    limits: { ...cloudLimits, referencesPerLevel: 3, retentionMs: 10 * HOUR_MS },
+  });
+  for (let n = 0; n < MESSAGES; n++) {
+    await send(broker, { kind: 'queue', name: 'q' }, [textMessage(`${n}`)]);
+    await afterwards.settled();
+  }
+  return {
+    /** Takes a turn so much later; the store takes so many writes that extend something. */
+    async turnAfter(ms: number, writes = Number.POSITIVE_INFINITY): Promise<readonly string[]> {
+      now += ms;
+      left = writes;
+      const extended: string[] = [];
+      passes.push(extended);
+      await wake(broker, '/queue/q');
+      await afterwards.settled();
+      return extended;
+    },
+  };
+}
+
+it('bodies and the pages that list them are extended halfway through their retention', async () => {
+  const { turnAfter } = await longBacklog();
+  expect(await turnAfter(4 * HOUR_MS)).toEqual([]);
+  const extended = new Set(await turnAfter(1.1 * HOUR_MS));
+  expect(extended.size).toBeGreaterThan(MESSAGES);
+  expect(await turnAfter(60_000)).toEqual([]);
+});
+
+it('an extension that is cut short goes on where it was, and does little of it again', async () => {
+  const whole = await (await longBacklog()).turnAfter(5.1 * HOUR_MS);
+  const { turnAfter } = await longBacklog();
+  const all: string[] = [];
+  const passes: number[] = [];
+  for (let extended = await turnAfter(5.1 * HOUR_MS, 12); extended.length > 0; extended = await turnAfter(60_000, 12)) {
+    all.push(...extended);
+    passes.push(extended.length);
+    if (passes.length > 20) console.log(extended);
+    if (passes.length > 25) break;
+  }
+  expect(passes.length).toBeGreaterThan(3);
+  expect(new Set(all).size).toBe(whole.length);
+  expect(all.length).toBeLessThan(1.5 * whole.length);
+});
+
+it('another extension does not begin while one is under way', async () => {
+  const { turnAfter } = await longBacklog();
+  expect(await turnAfter(5.1 * HOUR_MS, 12)).not.toEqual([]);
+  expect(await turnAfter(1000)).toEqual([]);
+  expect(await turnAfter(60_000)).not.toEqual([]);
+});
