@@ -75,6 +75,7 @@ class Extension {
 
   /** @param ring true when all is done; else whoever takes the next turn sees it */
   async note({ ring }: { readonly ring: boolean }): Promise<void> {
+    if (this.#upTo === 0) return;
     this.#items = 0;
     const { clock, random } = this.#broker;
     const seen = Math.floor(clock.now() / 1000);

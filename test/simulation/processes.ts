@@ -71,7 +71,8 @@ export class Processes implements Runtime {
   #setAlarm(host: Host, shard: string, at: number): void {
     const { schedule } = this.#world;
     const set = this.#alarms.get(shard);
-    if (set !== undefined && set <= at) return;
+    // A process that was replaced has timers of its own.
+    if (this.#master !== host || (set !== undefined && set <= at)) return;
     this.#alarms.set(shard, at);
     schedule.after(at - schedule.now, () => {
       if (this.#master !== host || this.#alarms.get(shard) !== at) return;
