@@ -33,6 +33,8 @@ export class History {
   readonly #seen = new Set<string>();
   /** What pulls were given by commits: the message and the attempt, and whether it was flagged. */
   readonly #given = new Map<string, boolean>();
+  /** Deliveries that somebody got, by queue, message and attempt, and who that was. */
+  readonly #numbers = new Map<string, string>();
   /** By consumer, the latest message in the order of sending. */
   readonly #latest = new Map<string, number>();
   /** What went back without a delivery: its place in the order is lost. */
@@ -77,6 +79,7 @@ export class History {
     must(isGood, 'nothing is pushed that has expired', arrival.body, late);
     const isKnown = this.#isKnown(arrival);
     must(arrival.isRedelivered || !isKnown, 'what was delivered before carries redelivered', arrival);
+    if (headers.ack !== undefined) this.#number(queue, headers.ack, arrival);
     this.#take(arrival, sent, isKnown);
     if (!isKnown && !arrival.isRedelivered && !isDeadLetter) this.#checkOrder(arrival, sent);
   }
@@ -102,9 +105,18 @@ export class History {
     const sent = this.#recognise(arrival);
     const given = this.#given.get(`${queue} ${messageId} ${decodeToken(token).attempt}`);
     must(given === redelivered, 'a pull gets what a commit gave it', arrival, given);
+    this.#number(queue, token, arrival);
     const isKnown = this.#isKnown(arrival);
     if (until > this.#now() + this.#slackMs) this.#take(arrival, sent, isKnown);
     else this.#see(arrival, isKnown);
+  }
+
+  /** What one consumer says of a delivery ends no other. */
+  #number(queue: string, token: string, arrival: Arrival): void {
+    const { incarnation, sequence, attempt } = decodeToken(token);
+    const number = `${queue} ${incarnation} ${sequence} ${attempt}`;
+    must(!this.#numbers.has(number), 'a delivery has a number of its own', arrival, attempt, this.#numbers.get(number));
+    this.#numbers.set(number, arrival.who);
   }
 
   #recognise({ queue, body, messageId }: Arrival): Sent {
