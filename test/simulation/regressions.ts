@@ -9,27 +9,59 @@ export type Regression = {
 /** `npm run mutants` sees to it that each story still catches its mutation. */
 export const regressions: readonly Regression[] = [
   {
-    seed: 20,
-    workload: 'transient',
-    showed: 'Lambda ran one dispatch twice: both led under the nonce that was handed over, and both pushed',
-    mutation: 'two dispatches share a nonce',
-  },
-  {
-    seed: 32,
+    seed: 47,
     workload: 'push',
-    showed: 'a cumulative acknowledgement consumed what was lost in an earlier post of unknown outcome',
-    mutation: 'a cumulative acknowledgement covers what may not have arrived',
+    showed:
+      'a repeated append found a theft whose reply was lost, and took it for its own election: nothing was flagged',
+    mutation: 'a theft whose reply was lost is taken for an election',
   },
   {
-    seed: 14,
+    seed: 35,
     workload: 'management',
     showed: 'a message whose last delivery was rejected could not be browsed until a turn had dead-lettered it',
     mutation: 'a browse hides what waits to be dead-lettered',
   },
   {
-    seed: 158,
+    seed: 588,
     workload: 'management',
-    showed: 'a deletion that was refused since the queue was in use had purged it',
-    mutation: 'a refused deletion has purged the queue',
+    showed: 'a browse hid all that came after a page which a master used up while it was read',
+    mutation: 'a browse takes what a master used up meanwhile for lost',
+  },
+  {
+    seed: 3,
+    workload: 'push',
+    showed: 'two masters died in a row, and the second numbered its deliveries as the third did',
+    mutation: 'a takeover pushes before it commits',
+  },
+  {
+    seed: 53,
+    workload: 'redelivery',
+    showed:
+      'what ended in an inbox that a dead master had absorbed was delivered again under the number that it had used',
+    mutation: 'what ends while an inbox is absorbed again keeps its attempt',
+  },
+  {
+    seed: 74,
+    workload: 'transient',
+    showed: 'a consumer was pushed what had expired while its master stood still between decision and push',
+    mutation: 'what expired since the turn was decided is pushed',
+  },
+  {
+    seed: 403,
+    workload: 'expiry',
+    showed: 'an extension ended with a page that was drawn meanwhile, and what came after it was not extended',
+    mutation: 'a page that was drawn meanwhile stops the extension',
+  },
+  {
+    seed: 2665,
+    workload: 'expiry',
+    showed: 'a batch that was drawn in part passed for extended as a whole, and the page that listed its rest went',
+    mutation: 'what is held in part is taken for extended as a whole',
+  },
+  {
+    seed: 2494,
+    workload: 'backlog',
+    showed: 'a message that its sender repeated late was taken twice, and lost its second body with its first',
+    mutation: 'a first copy frees the batch of a second that lies in a page',
   },
 ];

@@ -18,6 +18,7 @@ const smallLimits: Limits = {
   ...cloudLimits,
   prefetchMax: 8,
   inFlightPerShard: 10,
+  consumersPerShard: 6,
   turnMessages: 6,
   turnBytes: 200,
   postBytes: 600,

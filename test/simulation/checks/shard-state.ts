@@ -21,6 +21,8 @@ export function checkBounds(shard: string, state: State, octets: number, limits:
     const mine = total(flights.filter((flight) => flight.consumer === consumer.number));
     must(mine <= consumer.prefetch, 'in flight never exceeds prefetch', shard, consumer, mine);
   }
+  const connected = consumers.filter(({ connection }) => connection !== '').length;
+  must(connected <= limits.consumersPerShard, 'a shard has so many consumers and no more', shard, connected);
   must(total(flights) <= limits.inFlightPerShard, 'a shard holds so many in flight and no more', shard);
   must(octets <= STATE_BYTES_MAX, 'the state is bounded', shard, octets);
   let run = 0;
