@@ -1,8 +1,9 @@
 import type { AckMode, Delivery, Headers } from '../../../lib/model/message.ts';
-import { decodeToken } from '../../../lib/shard/token.ts';
 import type { Frame } from '../../../lib/stomp/frame.ts';
 import { Holders } from './holders.ts';
+import { Order } from './order.ts';
 import { type Sent, SentLog } from './sent-log.ts';
+import { Sightings } from './sightings.ts';
 import { must } from './violation.ts';
 
 /** A delivery as a client sees it. */
@@ -29,16 +30,8 @@ export class History {
   readonly holders: Holders;
   readonly #now: () => number;
   readonly #slackMs: number;
-  /** Messages that somebody had, by queue and id; dead letters also by the id that they had before. */
-  readonly #seen = new Set<string>();
-  /** What pulls were given by commits: the message and the attempt, and whether it was flagged. */
-  readonly #given = new Map<string, boolean>();
-  /** Deliveries that somebody got, by queue, message and attempt, and who that was. */
-  readonly #numbers = new Map<string, string>();
-  /** By consumer, the latest message in the order of sending. */
-  readonly #latest = new Map<string, number>();
-  /** What went back without a delivery: its place in the order is lost. */
-  readonly #displaced = new Set<string>();
+  readonly order = new Order();
+  readonly #sightings = new Sightings();
   readonly totals = { sent: 0, receipted: 0, deliveries: 0, duplicates: 0, recovered: 0, deadLettered: 0, browsed: 0 };
 
   /** @param slackMs how far clocks and posts may be off */
@@ -77,11 +70,11 @@ export class History {
     const late = this.#now() - sent.expires;
     const isGood = isDeadLetter || sent.expires === 0 || late < 4 * this.#slackMs;
     must(isGood, 'nothing is pushed that has expired', arrival.body, late);
-    const isKnown = this.#isKnown(arrival);
+    const isKnown = this.#sightings.has(arrival);
     must(arrival.isRedelivered || !isKnown, 'what was delivered before carries redelivered', arrival);
-    if (headers.ack !== undefined) this.#number(queue, headers.ack, arrival);
+    if (headers.ack !== undefined) this.#sightings.number(arrival, headers.ack);
     this.#take(arrival, sent, isKnown);
-    if (!isKnown && !arrival.isRedelivered && !isDeadLetter) this.#checkOrder(arrival, sent);
+    if (!isKnown && !arrival.isRedelivered && !isDeadLetter) this.order.check(arrival, sent);
   }
 
   /**
@@ -103,20 +96,11 @@ export class History {
       until,
     };
     const sent = this.#recognise(arrival);
-    const given = this.#given.get(`${queue} ${messageId} ${decodeToken(token).attempt}`);
-    must(given === redelivered, 'a pull gets what a commit gave it', arrival, given);
-    this.#number(queue, token, arrival);
-    const isKnown = this.#isKnown(arrival);
+    this.#sightings.checkGiven(arrival, token);
+    this.#sightings.number(arrival, token);
+    const isKnown = this.#sightings.has(arrival);
     if (until > this.#now() + this.#slackMs) this.#take(arrival, sent, isKnown);
     else this.#see(arrival, isKnown);
-  }
-
-  /** What one consumer says of a delivery ends no other. */
-  #number(queue: string, token: string, arrival: Arrival): void {
-    const { incarnation, sequence, attempt } = decodeToken(token);
-    const number = `${queue} ${incarnation} ${sequence} ${attempt}`;
-    must(!this.#numbers.has(number), 'a delivery has a number of its own', arrival, attempt, this.#numbers.get(number));
-    this.#numbers.set(number, arrival.who);
   }
 
   #recognise({ queue, body, messageId }: Arrival): Sent {
@@ -126,15 +110,8 @@ export class History {
     return sent;
   }
 
-  #isKnown({ queue, messageId, original }: Arrival): boolean {
-    return (
-      this.#seen.has(`${queue} ${messageId}`) || (original !== undefined && this.#seen.has(`${queue} ${original}`))
-    );
-  }
-
-  #see({ queue, messageId, original }: Arrival, isKnown: boolean): void {
-    this.#seen.add(`${queue} ${messageId}`);
-    if (original !== undefined) this.#seen.add(`${queue} ${original}`);
+  #see(arrival: Arrival, isKnown: boolean): void {
+    this.#sightings.add(arrival);
     if (isKnown) this.totals.duplicates++;
   }
 
@@ -146,20 +123,9 @@ export class History {
     if (arrival.isAuto) this.sent.end(queue, messageId, arrival.body);
   }
 
-  /** What was receipted before another was sent comes before it. */
-  #checkOrder({ who, queue, messageId }: Arrival, sent: Sent): void {
-    if (this.#displaced.has(`${queue} ${messageId}`)) return;
-    const latest = this.#latest.get(who) ?? 0;
-    const isFirst = sent.copies > 1 || latest < sent.receiptedAt;
-    must(isFirst, 'a consumer gets messages in the order of their receipts', who, sent.id, latest);
-    if (sent.copies === 1) this.#latest.set(who, Math.max(latest, sent.issuedAt));
-  }
-
   /** A commit gives a message to a pull: the flag is held against what clients have seen by then. */
   given(queue: string, messageId: string, attempt: number, isRedelivered: boolean): void {
-    const isKnown = this.#seen.has(`${queue} ${messageId}`);
-    must(isRedelivered || !isKnown, 'what was delivered before carries redelivered', queue, messageId, attempt);
-    this.#given.set(`${queue} ${messageId} ${attempt}`, isRedelivered);
+    this.#sightings.give(queue, messageId, attempt, isRedelivered);
   }
 
   acknowledging(queue: string, messageId: string): void {
@@ -178,10 +144,6 @@ export class History {
       if (this.holders.letGoOf(who, each) && !isRejected) this.sent.end(queue, each.slice(queue.length + 1));
     }
     if (!isRejected) this.sent.end(queue, messageId, Buffer.from(body).toString());
-  }
-
-  displaced(queue: string, messageId: string): void {
-    this.#displaced.add(`${queue} ${messageId}`);
   }
 
   /**

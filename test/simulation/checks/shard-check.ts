@@ -218,11 +218,11 @@ export class ShardCheck {
           history.given(queue, `${key}-${index}`, range.attempt, range.redelivered);
         }
         // What a dead master had not pushed yet comes after what it had, and bears no flag.
-        if (isNew && isTakeover && range.transient) history.displaced(queue, `${key}-${index}`);
+        if (isNew && isTakeover && range.transient) history.order.displace(queue, `${key}-${index}`);
       }
     }
     for (const range of returned) {
-      for (let s = range.first; s < endOf(range); s++) history.displaced(queue, this.#origins.get(s) ?? '');
+      for (let s = range.first; s < endOf(range); s++) history.order.displace(queue, this.#origins.get(s) ?? '');
     }
   }
 
