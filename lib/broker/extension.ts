@@ -6,6 +6,9 @@ import { leadLater } from './lead.ts';
 import type { Broker } from './parts.ts';
 import { stateOfHead } from './shards.ts';
 
+/** How often one invocation looks again when a master was faster than it. */
+const LOOKS = 16;
+
 /**
  * Puts off the expiry of all that the shard still needs: a message that waits for long is never taken by the expiry
  * that removes consumed ones. A long backlog takes longer than an invocation lasts: now and then the state is told how
@@ -13,15 +16,10 @@ import { stateOfHead } from './shards.ts';
  * @param begun what was done of it before
  */
 export async function extendBodies(broker: Broker, shard: string, begun: Progress): Promise<void> {
-  const head = await broker.store.readHead(shard);
-  if (!head) return;
-  const { held, references } = stateOfHead(head);
-  const due = [...held, ...references].filter(({ born }) => isExtended(born, begun.born, broker.limits));
   const extension = new Extension(broker, shard, begun);
   let isDone = false;
   try {
-    await extension.extend(due);
-    isDone = true;
+    for (let looks = 0; !isDone && looks < LOOKS; looks++) isDone = await extension.goOn();
   } finally {
     await extension.note({ ring: isDone });
   }
@@ -35,29 +33,47 @@ class Extension {
   /** How many items one says nothing of: as many as two levels of pages hold. */
   readonly #itemsPerNote: number;
   #items = 0;
-  #upTo = 0;
+  #upTo: number;
+  /** Pages that were not there when they were to be read. */
+  readonly #missing = new Set<string>();
 
   constructor(broker: Broker, shard: string, begun: Progress) {
     const { clock, limits } = broker;
     this.#broker = broker;
     this.#shard = shard;
     this.#begun = begun;
+    this.#upTo = begun.upTo;
     this.#expiresAt = Math.floor((clock.now() + limits.retentionMs) / 1000);
     this.#itemsPerNote = limits.referencesPerLevel ** 2;
   }
 
+  /** @returns false if a master drew a page that was to be read: what it listed has another place by now */
+  async goOn(): Promise<boolean> {
+    const { store, limits } = this.#broker;
+    const head = await store.readHead(this.#shard);
+    if (!head) return true;
+    const { held, references } = stateOfHead(head);
+    const due = this.#left([...held, ...references]).filter(({ born }) => isExtended(born, this.#begun.born, limits));
+    return await this.#extend(due);
+  }
+
+  #left(references: readonly Reference[]): readonly Reference[] {
+    return references.filter((reference) => endOf(reference) > this.#upTo);
+  }
+
   /** In the order of their sequences. */
-  async extend(references: readonly Reference[]): Promise<void> {
+  async #extend(references: readonly Reference[]): Promise<boolean> {
     const parts = partsOf(references);
     for (const [at, part] of parts.entries()) {
       const [first] = part as [Reference];
       await this.#extendItems(part);
-      if (first.level > 0) await this.#extendPage(first);
+      if (first.level > 0 && !(await this.#extendPage(first))) return false;
       // What is held of a batch may reach into what a page lists of it.
       const open = parts[at + 1]?.[0]?.first ?? Number.POSITIVE_INFINITY;
       this.#upTo = Math.max(this.#upTo, Math.min(endOf(part.at(-1) ?? first), open));
       if (this.#items >= this.#itemsPerNote) await this.note({ ring: false });
     }
+    return true;
   }
 
   async #extendItems(part: readonly Reference[]): Promise<void> {
@@ -66,11 +82,13 @@ class Extension {
     this.#items += keys.length;
   }
 
-  async #extendPage({ key }: Reference): Promise<void> {
+  async #extendPage({ key }: Reference): Promise<boolean> {
     const bytes = (await this.#broker.store.getBlobs(this.#shard, [key])).get(key);
-    // A page that was drawn since the head was read is gone with all that it listed.
-    if (!bytes) return;
-    await this.extend(decodePage(key, bytes).filter((child) => endOf(child) > this.#begun.upTo));
+    if (bytes) return await this.#extend(this.#left(decodePage(key, bytes)));
+    // One that is still named at the second look is lost, and must not stop the rest.
+    const isLost = this.#missing.has(key);
+    this.#missing.add(key);
+    return isLost;
   }
 
   /** @param ring true when all is done; else whoever takes the next turn sees it */

@@ -17,20 +17,20 @@ export const ofBodies: readonly Mutation[] = [
   mutation(
     'what pages list is not extended with them',
     'broker/extension.ts',
-    'if (first.level > 0) await this.#extendPage(first);',
+    'if (first.level > 0 && !(await this.#extendPage(first))) return false;',
     '',
   ),
   mutation(
-    'a page that was drawn meanwhile stops the extension',
+    'a page that was drawn meanwhile passes for extended',
     'broker/extension.ts',
-    'if (!bytes) return;',
-    'if (!bytes) throw new Error(key);',
+    'const isLost = this.#missing.has(key);',
+    'const isLost = true;',
   ),
   mutation(
     'an extension that goes on passes over what was cut short',
     'broker/extension.ts',
-    'endOf(child) > this.#begun.upTo',
-    'child.first >= this.#begun.upTo',
+    'return await this.#extend(this.#left(decodePage(key, bytes)));',
+    'return await this.#extend(decodePage(key, bytes).filter(({ first }) => first >= this.#upTo));',
   ),
   mutation(
     'what is held in part is taken for extended as a whole',

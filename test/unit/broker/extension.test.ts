@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { receive } from '../../../lib/broker/receive.ts';
 import { send } from '../../../lib/broker/send.ts';
 import { wake } from '../../../lib/broker/sweep.ts';
 import { systemClock } from '../../../lib/handlers/parts.ts';
@@ -13,7 +14,14 @@ const MESSAGES = 60;
 async function longBacklog() {
   const passes: string[][] = [[]];
   let [now, left] = [systemClock.now(), Number.POSITIVE_INFINITY];
-  const store = storeWith(() => ({
+  let onRead = async () => {};
+  const store = storeWith((inner) => ({
+    async getBlobs(shard, keys) {
+      const meanwhile = onRead;
+      onRead = async () => {};
+      await meanwhile();
+      return await inner.getBlobs(shard, keys);
+    },
     async extendBlobs(_, keys) {
       if (left-- <= 0) throw new BrokerError('OVERLOADED', 'The store is throttling.');
       passes.at(-1)?.push(...keys);
@@ -23,11 +31,21 @@ async function longBacklog() {
     clock: { ...systemClock, now: () => now },
     limits: { ...cloudLimits, referencesPerLevel: 3, retentionMs: 10 * HOUR_MS },
   });
+  const batches: string[] = [];
   for (let n = 0; n < MESSAGES; n++) {
-    await send(broker, { kind: 'queue', name: 'q' }, [textMessage(`${n}`)]);
+    const [messageId = ''] = await send(broker, { kind: 'queue', name: 'q' }, [textMessage(`${n}`)]);
+    batches.push(messageId.replace(/-0$/, ''));
     await afterwards.settled();
   }
+  const pull = async () => {
+    await receive(broker, 'q', { max: 5, waitMs: 0, visibilityMs: HOUR_MS });
+  };
   return {
+    batches,
+    /** Somebody pulls from the front while the next page or body is read. */
+    pullMeanwhile() {
+      onRead = pull;
+    },
     /** Takes a turn so much later; the store takes so many writes that extend something. */
     async turnAfter(ms: number, writes = Number.POSITIVE_INFINITY): Promise<readonly string[]> {
       now += ms;
@@ -68,4 +86,12 @@ it('another extension does not begin while one is under way', async () => {
   expect(await turnAfter(5.1 * HOUR_MS, 12)).not.toEqual([]);
   expect(await turnAfter(1000)).toEqual([]);
   expect(await turnAfter(60_000)).not.toEqual([]);
+});
+
+it('what was drawn while it is extended is extended where it lies by then', async () => {
+  const { turnAfter, pullMeanwhile, batches } = await longBacklog();
+  pullMeanwhile();
+  const extended = new Set(await turnAfter(5.1 * HOUR_MS));
+  expect(batches.filter((key) => !extended.has(key))).toEqual([]);
+  expect(await turnAfter(60_000)).toEqual([]);
 });
