@@ -21,12 +21,6 @@ export const ofBodies: readonly Mutation[] = [
     '',
   ),
   mutation(
-    'a page that was drawn meanwhile passes for extended',
-    'broker/extension.ts',
-    'const isLost = this.#missing.has(key);',
-    'const isLost = true;',
-  ),
-  mutation(
     'an extension that goes on passes over what was cut short',
     'broker/extension.ts',
     'return await this.#extend(this.#left(decodePage(key, bytes)));',
