@@ -64,4 +64,10 @@ export const regressions: readonly Regression[] = [
     showed: 'a message that its sender repeated late was taken twice, and lost its second body with its first',
     mutation: 'a first copy frees the batch of a second that lies in a page',
   },
+  {
+    seed: 95,
+    workload: 'push',
+    showed: 'a consumer that subscribed while its connection ended stayed in its queue',
+    mutation: 'a consumer joins although its connection is gone',
+  },
 ];
