@@ -1,6 +1,6 @@
 import { isExtended } from '../shard/extension.ts';
 import { decodePage, endOf, type Reference } from '../shard/reference.ts';
-import type { Extension as Progress } from '../shard/state.ts';
+import type { Extension } from '../shard/state.ts';
 import { appendIfThere } from './inbox.ts';
 import { leadLater } from './lead.ts';
 import type { Broker } from './parts.ts';
@@ -15,20 +15,20 @@ const LOOKS = 16;
  * far this came, so that another one goes on from there.
  * @param begun what was done of it before
  */
-export async function extendBodies(broker: Broker, shard: string, begun: Progress): Promise<void> {
-  const extension = new Extension(broker, shard, begun);
+export async function extendBodies(broker: Broker, shard: string, begun: Extension): Promise<void> {
+  const extending = new Extending(broker, shard, begun);
   let isDone = false;
   try {
-    for (let looks = 0; !isDone && looks < LOOKS; looks++) isDone = await extension.goOn();
+    for (let looks = 0; !isDone && looks < LOOKS; looks++) isDone = await extending.goOn();
   } finally {
-    await extension.note({ ring: isDone });
+    await extending.note({ ring: isDone });
   }
 }
 
-class Extension {
+class Extending {
   readonly #broker: Broker;
   readonly #shard: string;
-  readonly #begun: Progress;
+  readonly #begun: Extension;
   readonly #expiresAt: number;
   /** How many items one says nothing of: as many as two levels of pages hold. */
   readonly #itemsPerNote: number;
@@ -37,7 +37,7 @@ class Extension {
   /** Pages that were not there when they were to be read. */
   readonly #missing = new Set<string>();
 
-  constructor(broker: Broker, shard: string, begun: Progress) {
+  constructor(broker: Broker, shard: string, begun: Extension) {
     const { clock, limits } = broker;
     this.#broker = broker;
     this.#shard = shard;

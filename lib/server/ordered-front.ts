@@ -40,8 +40,11 @@ export function orderedFront({ options, store, access, limits, epoch, onFailure 
   });
   const functions = functionsOf(bench, doorsOf(options));
   const disconnect = async (event: SocketEvent) => {
-    await functions.disconnect(event);
-    sessions.forget(event.requestContext.connectionId);
+    try {
+      await functions.disconnect(event);
+    } finally {
+      sessions.forget(event.requestContext.connectionId);
+    }
   };
   const dispatch = async (event: DispatchEvent) => void (await functions.dispatch(event).catch(() => {}));
   const listener = new Listener({ ...functions, disconnect }, sockets, limits, () => epoch + random.id());

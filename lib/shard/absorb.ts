@@ -49,6 +49,7 @@ function evictDeadConnections(draft: Draft, context: Context): void {
 
 /** Who came last finds no room: the state stays bounded, whatever becomes of those who are told so. */
 function turnAway(draft: Draft, { limits }: Context): void {
+  if (draft.consumers.length <= limits.consumersPerShard) return;
   const connected = draft.consumers.filter((consumer) => consumer.connection !== '');
   const beyond = new Set(connected.slice(limits.consumersPerShard).map((consumer) => consumer.number));
   if (beyond.size > 0) dismiss(draft, (number) => beyond.has(number), 'uncounted');

@@ -146,6 +146,7 @@ export function releaseHeld(draft: Draft): void {
 
 /** A batch goes with the last that needs it. Where a page lists a second copy of something, nobody knows of what. */
 function discard(draft: Draft, over: readonly Reference[]): void {
+  if (over.length === 0) return;
   if (draft.references.some(({ level, flagged }) => level > 0 && flagged)) return;
   const needed = new Set([...draft.references, ...draft.held].map(({ key }) => key));
   for (const { key, shared } of over) if (!shared && !needed.has(key)) draft.spent.push(key);

@@ -28,7 +28,9 @@ export async function drain(
   const withDeadLetters = queues.flatMap((queue) => [queue, deadLetterQueueOf(queue)]);
   const consumers = withDeadLetters.map((queue, n) => new Consumer(world, site, `well${n}`, { ...well, queue }));
   const isOver = () =>
-    clients.producers.every(({ isDone }) => isDone) && witness.shards.every((shard) => shard.isQuiet);
+    clients.producers.every(({ isDone }) => isDone) &&
+    clients.pullers.every(({ isStill }) => isStill) &&
+    witness.shards.every((shard) => shard.isQuiet);
   await schedule.runUntil(schedule.now + DRAIN_MS, isOver);
   must(
     isOver(),

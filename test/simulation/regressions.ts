@@ -70,4 +70,10 @@ export const regressions: readonly Regression[] = [
     showed: 'a consumer that subscribed while its connection ended stayed in its queue',
     mutation: 'a consumer joins although its connection is gone',
   },
+  {
+    seed: 37,
+    workload: 'transient',
+    showed: 'an invocation that waited for a deadline which was put off left the next one unwatched',
+    mutation: 'a sleeper asks for no later deadline',
+  },
 ];

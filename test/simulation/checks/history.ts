@@ -28,10 +28,10 @@ export type Arrival = {
 export class History {
   readonly sent: SentLog;
   readonly holders: Holders;
+  readonly order = new Order();
+  readonly sightings = new Sightings();
   readonly #now: () => number;
   readonly #slackMs: number;
-  readonly order = new Order();
-  readonly #sightings = new Sightings();
   readonly totals = { sent: 0, receipted: 0, deliveries: 0, duplicates: 0, recovered: 0, deadLettered: 0, browsed: 0 };
 
   /** @param slackMs how far clocks and posts may be off */
@@ -70,9 +70,9 @@ export class History {
     const late = this.#now() - sent.expires;
     const isGood = isDeadLetter || sent.expires === 0 || late < 4 * this.#slackMs;
     must(isGood, 'nothing is pushed that has expired', arrival.body, late);
-    const isKnown = this.#sightings.has(arrival);
+    const isKnown = this.sightings.has(arrival);
     must(arrival.isRedelivered || !isKnown, 'what was delivered before carries redelivered', arrival);
-    if (headers.ack !== undefined) this.#sightings.number(arrival, headers.ack);
+    if (headers.ack !== undefined) this.sightings.number(arrival, headers.ack);
     this.#take(arrival, sent, isKnown);
     if (!isKnown && !arrival.isRedelivered && !isDeadLetter) this.order.check(arrival, sent);
   }
@@ -96,9 +96,9 @@ export class History {
       until,
     };
     const sent = this.#recognise(arrival);
-    this.#sightings.checkGiven(arrival, token);
-    this.#sightings.number(arrival, token);
-    const isKnown = this.#sightings.has(arrival);
+    this.sightings.checkGiven(arrival, token);
+    this.sightings.number(arrival, token);
+    const isKnown = this.sightings.has(arrival);
     if (until > this.#now() + this.#slackMs) this.#take(arrival, sent, isKnown);
     else this.#see(arrival, isKnown);
   }
@@ -111,7 +111,7 @@ export class History {
   }
 
   #see(arrival: Arrival, isKnown: boolean): void {
-    this.#sightings.add(arrival);
+    this.sightings.add(arrival);
     if (isKnown) this.totals.duplicates++;
   }
 
@@ -121,11 +121,6 @@ export class History {
     this.#see(arrival, isKnown);
     if (sent.receiptedAt === Number.POSITIVE_INFINITY) this.totals.recovered++;
     if (arrival.isAuto) this.sent.end(queue, messageId, arrival.body);
-  }
-
-  /** A commit gives a message to a pull: the flag is held against what clients have seen by then. */
-  given(queue: string, messageId: string, attempt: number, isRedelivered: boolean): void {
-    this.#sightings.give(queue, messageId, attempt, isRedelivered);
   }
 
   acknowledging(queue: string, messageId: string): void {

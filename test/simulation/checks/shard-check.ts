@@ -215,7 +215,7 @@ export class ShardCheck {
         const isNew = this.#standings.get(sequence)?.consumer !== range.consumer;
         const { key, index } = standings.get(sequence) as Standing;
         if (isNew && pulls.has(range.consumer)) {
-          history.given(queue, `${key}-${index}`, range.attempt, range.redelivered);
+          history.sightings.give(queue, `${key}-${index}`, range.attempt, range.redelivered);
         }
         // What a dead master had not pushed yet comes after what it had, and bears no flag.
         if (isNew && isTakeover && range.transient) history.order.displace(queue, `${key}-${index}`);

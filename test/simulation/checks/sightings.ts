@@ -21,6 +21,7 @@ export class Sightings {
     if (original !== undefined) this.#seen.add(`${queue} ${original}`);
   }
 
+  /** A commit gives a message to a pull: the flag is held against what clients have seen by then. */
   give(queue: string, messageId: string, attempt: number, isRedelivered: boolean): void {
     const isKnown = this.#seen.has(`${queue} ${messageId}`);
     must(isRedelivered || !isKnown, 'what was delivered before carries redelivered', queue, messageId, attempt);

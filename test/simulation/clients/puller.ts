@@ -25,6 +25,8 @@ export class Puller {
   readonly #name: string;
   readonly #options: PullerOptions;
   #rounds = 0;
+  #askedAt = 0;
+  #isAnswered = true;
   #isOver = false;
 
   constructor(world: World, site: Site, name: string, options: PullerOptions) {
@@ -39,16 +41,24 @@ export class Puller {
     this.#isOver = true;
   }
 
+  /** It has ended, and no pull of it is on its way any more. */
+  get isStill(): boolean {
+    return this.#isOver && (this.#isAnswered || this.#world.schedule.now - this.#askedAt > PATIENCE_MS);
+  }
+
   #pull(): void {
     if (this.#isOver) return;
     const { schedule, pace } = this.#world;
     const { queue, max, waitMs, visibilityMs, restMs = 100 } = this.#options;
     const round = ++this.#rounds;
     const until = schedule.now + visibilityMs;
+    this.#askedAt = schedule.now + waitMs;
+    this.#isAnswered = false;
     const next = () => {
       if (round === this.#rounds) this.#pull();
     };
     const onReply = (deliveries: readonly Delivery[]) => {
+      if (round === this.#rounds) this.#isAnswered = true;
       for (const delivery of deliveries) this.#take(delivery, until);
       pace.rest(restMs, next);
     };

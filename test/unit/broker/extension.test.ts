@@ -12,7 +12,7 @@ const MESSAGES = 60;
 
 /** A backlog of which each message is a batch of its own, in pages of pages; and what is extended of it, time by time. */
 async function longBacklog() {
-  const passes: string[][] = [[]];
+  let extended: string[] = [];
   let [now, left] = [systemClock.now(), Number.POSITIVE_INFINITY];
   let onRead = async () => {};
   const store = storeWith((inner) => ({
@@ -24,7 +24,7 @@ async function longBacklog() {
     },
     async extendBlobs(_, keys) {
       if (left-- <= 0) throw new BrokerError('OVERLOADED', 'The store is throttling.');
-      passes.at(-1)?.push(...keys);
+      extended.push(...keys);
     },
   }));
   const { broker, afterwards } = benchOn(store, {
@@ -50,8 +50,7 @@ async function longBacklog() {
     async turnAfter(ms: number, writes = Number.POSITIVE_INFINITY): Promise<readonly string[]> {
       now += ms;
       left = writes;
-      const extended: string[] = [];
-      passes.push(extended);
+      extended = [];
       await wake(broker, '/queue/q');
       await afterwards.settled();
       return extended;
