@@ -3,7 +3,7 @@ const arrows = {
   model: [],
   shard: ['model'],
   store: ['model'],
-  access: ['shard/packing', 'store/port', 'model'],
+  access: ['shard/codec/packing', 'store/port', 'model'],
   broker: ['access', 'shard', 'store', 'model'],
   stomp: ['broker', 'model'],
   rest: ['access', 'broker', 'model'],
@@ -25,6 +25,13 @@ const inside = Object.entries(arrows).map(([from, to]) => ({
 module.exports = {
   forbidden: [
     ...inside,
+    {
+      name: 'no-circles',
+      comment: 'What is below knows nothing of what is above it.',
+      severity: 'error',
+      from: { path: '^(lib|functions|infra)/' },
+      to: { circular: true },
+    },
     {
       name: 'infra-imports',
       comment: 'What is deployed knows names and limits of the broker, and nothing of how it works.',

@@ -12,8 +12,16 @@ export default defineConfig({
     maxWorkers: 2,
     reporters: ['default'],
     projects: [
-      // What is deployed has a command of its own: `npm run e2e`.
-      { extends: true, test: { name: 'all', include: ['test/**/*.test.ts'], exclude: ['test/cloud/**'] } },
+      // What is deployed, and what is packed, have commands of their own: `npm run e2e`, `npm run package`.
+      {
+        extends: true,
+        test: {
+          name: 'all',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/cloud/**', 'test/package/**'],
+          globalSetup: 'test/bundles.ts',
+        },
+      },
       ...seeds.map((seed) => ({
         extends: true as const,
         test: {

@@ -4,8 +4,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
-import { bundling, entryOf, functionNames } from '../infra/broker-function.ts';
+import { buildBundles } from '../build/bundles.ts';
+import { nodeOptions } from '../infra/broker-function.ts';
+import { functionNames } from '../infra/bundle.ts';
 
 /** How large each function is, and how much processor time a fresh process takes to load it: what a cold start adds to Lambda's own. */
 
@@ -26,7 +27,7 @@ function loadOnce(file: string): number {
   const { stdout, stderr, status } = spawnSync(
     process.execPath,
     ['--input-type=module', '-e', loading, pathToFileURL(file).href],
-    { env: { ...environment, AWS_REGION: 'eu-west-1' }, encoding: 'utf8' },
+    { env: { ...environment, AWS_REGION: 'eu-west-1', NODE_OPTIONS: nodeOptions }, encoding: 'utf8' },
   );
   if (status !== 0) throw new Error(stderr);
   return Number(stdout);
@@ -38,23 +39,11 @@ function median(values: readonly number[]): number {
 
 const folder = await mkdtemp(join(tmpdir(), 'bundles-'));
 try {
+  await buildBundles(folder);
   for (const name of functionNames) {
-    const outfile = join(folder, `${name}.mjs`);
-    const { target, mainFields, minify, keepNames, banner } = bundling;
-    await build({
-      entryPoints: [entryOf(name)],
-      outfile,
-      bundle: true,
-      platform: 'node',
-      format: 'esm',
-      target,
-      mainFields,
-      minify,
-      keepNames,
-      banner: { js: banner },
-    });
-    const kilobytes = (statSync(outfile).size / 1024).toFixed(0);
-    const ms = median(Array.from({ length: STARTS }, () => loadOnce(outfile))).toFixed(0);
+    const file = join(folder, name, 'index.mjs');
+    const kilobytes = (statSync(file).size / 1024).toFixed(0);
+    const ms = median(Array.from({ length: STARTS }, () => loadOnce(file))).toFixed(0);
     process.stdout.write(`${name}: ${kilobytes} KB, loaded in ${ms} ms\n`);
   }
 } finally {

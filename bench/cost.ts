@@ -1,10 +1,29 @@
-import { type Cost, cases, measure, measureIdle } from './measure.ts';
-import { billOf, idleCosts, markdown } from './prices.ts';
+import { type Metric, metricUnits } from '../lib/model/metrics.ts';
+import { type Cost, cases, measure, measureBeat, measureIdle } from './measure.ts';
+import { billOf, idleCosts, markdown, monthlyCosts } from './prices.ts';
 
 /**
  * Prints the cost ledger, and ends with 1 if a message costs more than it should. `--json`: a line a case;
  * `--markdown`: in dollars, as docs/operations.md has it.
  */
+
+/** Those that no shard has. */
+const ofBroker: readonly Metric[] = [
+  'writeUnits',
+  'throttles',
+  'sweepRan',
+  'sweepShards',
+  'sweepLeft',
+  'sweepFailed',
+  'loginsRefused',
+  'connects',
+  'disconnects',
+];
+
+/** How many metrics there are of a broker, and of each destination group; a depth is of a watched queue alone. */
+function metricCounts() {
+  return { ofBroker: ofBroker.length, ofGroup: Object.keys(metricUnits).length - ofBroker.length - 1 };
+}
 
 /** The tables of docs/operations.md, in dollars. */
 async function tables(costs: readonly Cost[]): Promise<string> {
@@ -14,6 +33,7 @@ async function tables(costs: readonly Cost[]): Promise<string> {
     return [scenario, subscribers, `${bodyBytes} B`, batch, ...[dynamodb, gateway, lambda, logs, total].map(dollars)];
   });
   const idle = idleCosts(await measureIdle()).map(([what, amount]) => [what, amount.toFixed(3)]);
+  const monthly = monthlyCosts(await measureBeat(), metricCounts()).map(([what, amount]) => [what, amount.toFixed(3)]);
   return [
     markdown([
       [
@@ -30,6 +50,7 @@ async function tables(costs: readonly Cost[]): Promise<string> {
       ...rows,
     ]),
     markdown([['a month, idle', 'dollars'], ...idle]),
+    markdown([['a month, in use', 'dollars'], ...monthly]),
   ].join('\n\n');
 }
 
@@ -38,7 +59,7 @@ const isJson = process.argv.includes('--json');
 const isMarkdown = process.argv.includes('--markdown');
 const print = (line: string) => process.stdout.write(`${line}\n`);
 if (isMarkdown) print(await tables(costs));
-else if (!isJson) print('scenario  subscribers  body, B  batch  writes  reads  write units  at most');
+else if (!isJson) print('       scenario  subscribers  body, B  batch  writes  reads  write units  at most');
 costs.forEach((cost, i) => {
   if (isMarkdown) return;
   const { scenario, subscribers, bodyBytes, batch, writesPerMessage, readsPerMessage, writeUnitsPerMessage } = cost;
@@ -56,7 +77,7 @@ costs.forEach((cost, i) => {
   print(
     isJson
       ? JSON.stringify(cost)
-      : columns.map((column, at) => String(column).padStart([8, 11, 7, 5, 6, 5, 11, 7][at] ?? 0)).join('  '),
+      : columns.map((column, at) => String(column).padStart([15, 11, 7, 5, 6, 5, 11, 7][at] ?? 0)).join('  '),
   );
 });
 const dear = costs.filter((cost, i) => cost.writeUnitsPerMessage > (cases[i]?.writeUnitsMax ?? 0));

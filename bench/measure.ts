@@ -1,6 +1,9 @@
 import { connectHandler } from '../lib/handlers/connect.ts';
+import { dispatchHandler } from '../lib/handlers/dispatch.ts';
+import { type EnvironmentParts, setUp, systemRandom } from '../lib/handlers/environment.ts';
+import type { DispatchEvent } from '../lib/handlers/events.ts';
 import { frameHandler } from '../lib/handlers/frame.ts';
-import { type Parts, setUp, systemRandom } from '../lib/handlers/parts.ts';
+import { restHandler } from '../lib/handlers/rest.ts';
 import { sweepHandler } from '../lib/handlers/sweep.ts';
 import { cloudLimits } from '../lib/model/limits.ts';
 import type { Headers } from '../lib/model/message.ts';
@@ -13,11 +16,12 @@ import type { Taken } from './prices.ts';
 /**
  * The cost ledger: what DynamoDB bills per message, from SEND to acknowledged, through the Lambda handlers with the
  * cloud's limits. A batch of n is one WebSocket message of n SEND frames, and one of n ACK frames; no receipts are asked
- * for. On a topic each message goes to every subscriber, and is acknowledged by nobody.
+ * for. On a topic each message goes to every subscriber, and is acknowledged by nobody. `queue by REST`
+ * sends, receives and acknowledges by a request each; `queue from REST` sends so, to a subscriber of STOMP.
  */
 
 export type Case = {
-  readonly scenario: 'queue' | 'topic';
+  readonly scenario: 'queue' | 'topic' | 'queue by REST' | 'queue from REST';
   readonly subscribers: number;
   readonly bodyBytes: number;
   readonly batch: number;
@@ -32,6 +36,7 @@ export type Cost = Omit<Case, 'writeUnitsMax'> & {
 };
 
 const queue = { scenario: 'queue', subscribers: 1 } as const;
+const rest = { bodyBytes: 200 } as const;
 const topic = { scenario: 'topic', bodyBytes: 200 } as const;
 
 export const cases: readonly Case[] = [
@@ -44,17 +49,24 @@ export const cases: readonly Case[] = [
   { ...topic, subscribers: 1, batch: 1, writeUnitsMax: 3 },
   { ...topic, subscribers: 50, batch: 1, writeUnitsMax: 3 },
   { ...topic, subscribers: 50, batch: 10, writeUnitsMax: 0.6 },
+  { ...rest, scenario: 'queue by REST', subscribers: 0, batch: 1, writeUnitsMax: 7 },
+  { ...rest, scenario: 'queue by REST', subscribers: 0, batch: 10, writeUnitsMax: 1.1 },
+  { ...rest, scenario: 'queue by REST', subscribers: 0, batch: 100, writeUnitsMax: 0.4 },
+  { ...rest, scenario: 'queue from REST', subscribers: 1, batch: 1, writeUnitsMax: 5 },
+  { ...rest, scenario: 'queue from REST', subscribers: 1, batch: 10, writeUnitsMax: 0.8 },
 ];
 
 /** Requests before the counting begins: the shard is created, its consumer joins, its wake-up is put down. */
 const WARM_UP = 3;
 const REQUESTS = 200;
+const SWEEPS = 10;
 
 export async function measure({ scenario, subscribers, bodyBytes, batch }: Case): Promise<Cost> {
   const counting = countingStore(new MemoryStore());
   const arrived: Headers[] = [];
-  const limits = { ...cloudLimits, prefetchMax: batch };
-  const taken = { socketMessages: 0, invocations: 0 };
+  const handedOver: DispatchEvent[] = [];
+  const limits = { ...cloudLimits, prefetchDefault: batch, prefetchMax: batch };
+  const taken = { socketMessages: 0, httpRequests: 0, invocations: 0 };
   const bench = setUp({
     ...parts,
     limits,
@@ -72,7 +84,10 @@ export async function measure({ scenario, subscribers, bodyBytes, batch }: Case)
         return 'sent';
       },
     },
-    dispatch: async () => void taken.invocations++,
+    dispatch: async (shard, nonce) => {
+      taken.invocations++;
+      if (scenario === 'queue from REST') handedOver.push({ shard, nonce });
+    },
   });
   const [connect, frame] = [connectHandler(bench), frameHandler(bench)];
   const open = async (connectionId: string) => {
@@ -87,31 +102,59 @@ export async function measure({ scenario, subscribers, bodyBytes, batch }: Case)
     await send([encodeFrame('CONNECT', { 'accept-version': '1.2', host: '/' }, nothing, '1.2')]);
     return send;
   };
-  const destination = `/${scenario}/orders`;
-  const ack = scenario === 'queue' ? 'client-individual' : 'auto';
+  const destination = scenario === 'topic' ? '/topic/orders' : '/queue/orders';
+  const ack = scenario === 'topic' ? 'auto' : 'client-individual';
   const subscription = { id: '0', destination, ack, 'prefetch-count': String(batch) };
   const connections = await Promise.all(Array.from({ length: subscribers }, (_, i) => open(`bench-${i}`)));
   for (const subscribe of connections) await subscribe([encodeFrame('SUBSCRIBE', subscription, nothing, '1.2')]);
   const send = connections[0] ?? (await open('bench'));
+  const [handler, dispatch] = [restHandler(bench, {}), dispatchHandler(bench)];
+  const ask = async (path: string, json: object) => {
+    taken.invocations++;
+    taken.httpRequests++;
+    const http = { method: 'POST' };
+    const headers = { 'content-type': 'application/json' };
+    const requestContext = { domainName: 'localhost', http };
+    const event = { rawPath: path, rawQueryString: '', headers, requestContext, body: JSON.stringify(json) };
+    const { body = '' } = await handler(event as never, noContext);
+    return JSON.parse(body);
+  };
   const body = Buffer.alloc(bodyBytes, 'x');
   for (let request = -WARM_UP; request < REQUESTS; request++) {
     if (request === 0) {
       counting.reset();
-      Object.assign(taken, { socketMessages: 0, invocations: 0 });
+      Object.assign(taken, { socketMessages: 0, httpRequests: 0, invocations: 0 });
     }
-    await send(Array.from({ length: batch }, () => encodeFrame('SEND', { destination }, body, '1.2')));
+    if (scenario === 'queue by REST' || scenario === 'queue from REST') {
+      const messages = Array.from({ length: batch }, () => ({ body: body.toString() }));
+      await ask('/v1/queues/orders/messages', { messages });
+      for (const event of handedOver.splice(0)) await dispatch(event, noContext);
+    } else {
+      await send(Array.from({ length: batch }, () => encodeFrame('SEND', { destination }, body, '1.2')));
+    }
+    if (scenario === 'queue by REST') {
+      const received = await ask('/v1/queues/orders/receive', { max: batch });
+      const tokens = received.messages.map(({ token }: { token: string }) => token);
+      if (tokens.length !== batch) throw new Error(`${tokens.length} of ${batch} were received`);
+      await ask('/v1/deliveries/acknowledge', { tokens });
+    }
     const got = arrived.splice(0);
     if (got.length !== batch * subscribers) throw new Error(`${got.length} of ${batch * subscribers} arrived`);
     const tokens = got.flatMap((headers) => headers.ack ?? []);
     if (tokens.length > 0) await send(tokens.map((id) => encodeFrame('ACK', { id }, nothing, '1.2')));
   }
+  return costOf({ scenario, subscribers, bodyBytes, batch }, counting, taken);
+}
+
+function costOf(
+  one: Omit<Case, 'writeUnitsMax'>,
+  counting: ReturnType<typeof countingStore>,
+  taken: Pick<Taken, 'socketMessages' | 'httpRequests' | 'invocations'>,
+): Cost {
   const { writes, reads, writeUnits, readUnits } = counting.counts().total;
-  const messages = REQUESTS * batch;
+  const messages = REQUESTS * one.batch;
   return {
-    scenario,
-    subscribers,
-    bodyBytes,
-    batch,
+    ...one,
     writesPerMessage: round(writes / messages),
     readsPerMessage: round(reads / messages),
     writeUnitsPerMessage: round(writeUnits / messages),
@@ -119,15 +162,17 @@ export async function measure({ scenario, subscribers, bodyBytes, batch }: Case)
       writeUnits: writeUnits / messages,
       readUnits: readUnits / messages,
       socketMessages: taken.socketMessages / messages,
+      httpRequests: taken.httpRequests / messages,
       invocations: taken.invocations / messages,
     },
   };
 }
 
 /** Wake-ups are put down once a minute a shard, however many messages that minute has: they are not counted here. */
-const stillClock = { now: () => Date.UTC(2026, 0, 1), sleep: async () => {} };
+const now = () => Date.UTC(2026, 0, 1);
+const stillClock = { now, date: now, sleep: async () => {} };
 
-const parts: Parts = {
+const parts: EnvironmentParts = {
   store: new MemoryStore(),
   push: { post: async () => 'sent', close: async () => {}, isOpen: async () => true },
   limits: cloudLimits,
@@ -135,7 +180,7 @@ const parts: Parts = {
   random: systemRandom(),
   log: () => {},
   dispatch: async () => {},
-  alarm: () => {},
+  wakeAt: () => {},
   endsWithReply: true,
 };
 
@@ -144,10 +189,24 @@ function metered(octets: Uint8Array): number {
   return Math.ceil(octets.byteLength / (32 * 1024));
 }
 
-/** What a sweep reads when nothing is due. */
+/** What a sweep reads when nothing is due: each fifth one looks at ages, too. */
 export async function measureIdle(): Promise<{ readUnits: number }> {
   const counting = countingStore(new MemoryStore());
-  await sweepHandler(setUp({ ...parts, store: counting.store }))(undefined, noContext);
+  let minute = 0;
+  const clock = { ...stillClock, now: () => now() + minute * 60_000 };
+  const sweep = sweepHandler(setUp({ ...parts, store: counting.store, clock, meter: () => {} }));
+  for (; minute < SWEEPS; minute++) await sweep(undefined, noContext);
+  return { readUnits: counting.counts().total.readUnits / SWEEPS };
+}
+
+/** What a heart-beat reads. */
+export async function measureBeat(): Promise<{ readUnits: number }> {
+  const counting = countingStore(new MemoryStore());
+  const bench = setUp({ ...parts, store: counting.store });
+  const event = { requestContext: { connectionId: 'quiet' } };
+  await connectHandler(bench)(event, noContext);
+  counting.reset();
+  await frameHandler(bench)({ ...event, body: '\n', isBase64Encoded: false }, noContext);
   return counting.counts().total;
 }
 

@@ -1,6 +1,6 @@
 import { apiGatewayPush } from '../lib/gateway/api-gateway.ts';
+import { setUp, systemClock, systemRandom } from '../lib/handlers/environment.ts';
 import type { DispatchEvent } from '../lib/handlers/events.ts';
-import { setUp, systemClock, systemRandom } from '../lib/handlers/parts.ts';
 import { groupDestinations } from '../lib/model/groups.ts';
 import { openDynamoStore } from '../lib/store/dynamodb/dynamodb-store.ts';
 import { accessOn } from './access.ts';
@@ -25,18 +25,22 @@ async function invoke(event: DispatchEvent): Promise<void> {
 }
 
 /** The parts that the handlers are made from in AWS, made once for an execution environment. */
-export const bench = setUp({
+export const environment = setUp({
   store,
-  access: accessOn(store),
+  access: accessOn(store, (refused) => {
+    observation.meter('loginsRefused', 1);
+    observation.audit('login refused', refused);
+  }),
   push: apiGatewayPush({ endpoint: settings.connectionsEndpoint }, onThrottled),
   clock: systemClock,
   random: systemRandom(),
   limits: settings.limits,
   endsWithReply: true,
+  isDeployment: true,
   dispatch: (shard, nonce, hops) => invoke({ shard, nonce, hops }),
-  alarm: (shard, _at, awaitedAt) => {
+  wakeAt: (shard, _at, awaitedAt) => {
     if (awaitedAt === undefined || !waiters.shouldWait(shard, awaitedAt, Date.now())) return;
-    bench.broker.defer(() => invoke({ shard, at: awaitedAt }));
+    environment.broker.defer(() => invoke({ shard, at: awaitedAt }));
   },
   ...observation,
 });

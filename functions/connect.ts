@@ -1,4 +1,4 @@
 import { connectHandler } from '../lib/handlers/connect.ts';
-import { bench } from './aws.ts';
+import { environment } from './aws.ts';
 
-export const handler = connectHandler(bench);
+export const handler = connectHandler(environment);

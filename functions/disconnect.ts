@@ -1,4 +1,4 @@
 import { disconnectHandler } from '../lib/handlers/disconnect.ts';
-import { bench } from './aws.ts';
+import { environment } from './aws.ts';
 
-export const handler = disconnectHandler(bench);
+export const handler = disconnectHandler(environment);

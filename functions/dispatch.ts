@@ -1,4 +1,4 @@
 import { dispatchHandler } from '../lib/handlers/dispatch.ts';
-import { bench } from './aws.ts';
+import { environment } from './aws.ts';
 
-export const handler = dispatchHandler(bench);
+export const handler = dispatchHandler(environment);

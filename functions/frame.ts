@@ -1,4 +1,4 @@
 import { frameHandler } from '../lib/handlers/frame.ts';
-import { bench } from './aws.ts';
+import { environment } from './aws.ts';
 
-export const handler = frameHandler(bench);
+export const handler = frameHandler(environment);

@@ -1,5 +1,5 @@
 import type { Metrics } from '@aws-lambda-powertools/metrics';
-import type { Meter } from '../lib/broker/parts.ts';
+import type { Meter } from '../lib/broker/broker.ts';
 import { isGauge, type Metric, metricUnits } from '../lib/model/metrics.ts';
 
 type MeterOptions = {

@@ -1,7 +1,7 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics } from '@aws-lambda-powertools/metrics';
 import { shardOf } from '../lib/broker/shards.ts';
-import type { Parts } from '../lib/handlers/parts.ts';
+import type { EnvironmentParts } from '../lib/handlers/environment.ts';
 import { metricNamespace } from '../lib/model/metrics.ts';
 import type { Consumption } from '../lib/store/dynamodb/consumption.ts';
 import { cloudLogs } from './logs.ts';
@@ -15,19 +15,20 @@ type Observed = {
   readonly watched: readonly string[];
 };
 
-type Observation = Required<Pick<Parts, 'log' | 'trace' | 'meter' | 'invocations' | 'watched'>> & {
+type Observation = Required<Pick<EnvironmentParts, 'log' | 'audit' | 'trace' | 'meter' | 'invocations' | 'watched'>> & {
   readonly consumption: Consumption;
   readonly onThrottled: () => void;
 };
 
 /** What is written of the broker's work in CloudWatch: its log, and its metrics at the end of each invocation. */
 export function observe({ service: serviceName, groupOf, watched }: Observed): Observation {
-  const { log, trace, invocations } = cloudLogs(new Logger({ serviceName }));
+  const { log, audit, trace, invocations } = cloudLogs(new Logger({ serviceName }), process.env.POWERTOOLS_LOG_LEVEL);
   const metrics = new Metrics({ namespace: metricNamespace, serviceName });
   const cloudMeter = new CloudMeter(metrics, { groupOf, watched: watched.map(shardOf) });
   const { meter } = cloudMeter;
   return {
     log,
+    audit,
     trace,
     meter,
     watched,

@@ -1,4 +1,4 @@
 import { restHandler } from '../lib/handlers/rest.ts';
-import { bench, settings } from './aws.ts';
+import { environment, settings } from './aws.ts';
 
-export const handler = restHandler(bench, { allowedOrigins: settings.allowedOrigins });
+export const handler = restHandler(environment, { allowedOrigins: settings.allowedOrigins });

@@ -1,6 +1,7 @@
 import { BrokerError } from '../lib/model/errors.ts';
 import { type DestinationGroup, readGroups } from '../lib/model/groups.ts';
-import { cloudLimits, type Limits, withLimits } from '../lib/model/limits.ts';
+import { withLimits } from '../lib/model/limit-rules.ts';
+import { cloudLimits, type Limits } from '../lib/model/limits.ts';
 
 /** What a function is told by its environment. A setting that is wrong ends it at its start, by name. */
 export type Settings = {
@@ -40,9 +41,9 @@ function readList(text = ''): readonly string[] {
   return text.split(',').filter(Boolean);
 }
 
-function readJson(name: string, text: string | undefined): object {
+function readJson(name: string, text: string | undefined): unknown {
   try {
-    return JSON.parse(text || '{}') as object;
+    return JSON.parse(text || '{}');
   } catch (cause) {
     throw new BrokerError('INVALID_REQUEST', `${name} is not JSON.`, { cause });
   }

@@ -1,4 +1,4 @@
 import { sweepHandler } from '../lib/handlers/sweep.ts';
-import { bench } from './aws.ts';
+import { environment } from './aws.ts';
 
-export const handler = sweepHandler(bench);
+export const handler = sweepHandler(environment);

@@ -9,6 +9,8 @@ export type Thresholds = {
   readonly oldestAge: Duration;
   /** Commits that another master overtook, in five minutes. */
   readonly lostLeases: number;
+  /** Logins with wrong credentials, in five minutes. */
+  readonly loginsRefused: number;
 };
 
 type Rule = {
@@ -29,7 +31,7 @@ export function addAlarms(scope: Construct, broker: ObservedBroker, thresholds: 
     ...[...broker.tables.shards.keys()].flatMap((group) => rulesOfGroup(broker, group, thresholds)),
     ...broker.watchedQueues.flatMap((queue) => rulesOfQueue(broker, queue, thresholds)),
     ...rulesOfTables(broker),
-    ...rulesOfBroker(broker),
+    ...rulesOfBroker(broker, thresholds),
   ];
   return rules.map((rule) => addAlarm(scope, rule));
 }
@@ -83,7 +85,7 @@ function rulesOfTables({ tables: { shards, directory } }: ObservedBroker): Rule[
   }));
 }
 
-function rulesOfBroker(broker: ObservedBroker): Rule[] {
+function rulesOfBroker(broker: ObservedBroker, { loginsRefused }: Thresholds): Rule[] {
   return [
     {
       id: 'Throttles',
@@ -109,6 +111,12 @@ function rulesOfBroker(broker: ObservedBroker): Rule[] {
       meaning: 'Invocations of dispatch or sweep failed; the queue of failures holds them.',
       metric: broker.failures.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum', period: PERIOD }),
       threshold: 0,
+    },
+    {
+      id: 'LoginsRefused',
+      meaning: 'Somebody tries many wrong passwords or tokens.',
+      metric: own(broker, 'loginsRefused'),
+      threshold: loginsRefused,
     },
     {
       id: 'SweepMissed',

@@ -5,8 +5,9 @@ import { Schedule, ScheduleExpression } from 'aws-cdk-lib/aws-scheduler';
 import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { cloudLimits, withLimits } from '../lib/model/limits.ts';
-import { dueIndex } from '../lib/store/dynamodb/tables.ts';
+import { withLimits } from '../lib/model/limit-rules.ts';
+import { cloudLimits } from '../lib/model/limits.ts';
+import { dueIndex, tableNames } from '../lib/store/dynamodb/tables.ts';
 import { accept, acceptWildcard } from './accepted.ts';
 import type { BrokerFunction } from './broker-function.ts';
 import { type BrokerFunctions, brokerFunctions } from './functions.ts';
@@ -40,8 +41,8 @@ export class CirrusBroker extends Construct {
       props.tablePrefix ?? Names.uniqueResourceName(this, { maxLength: PREFIX_LENGTH, separator: '-' });
     this.watchedQueues = props.watchedQueues ?? [];
     this.tables = new BrokerTables(this, 'Tables', this.tablePrefix, props);
-    this.gateways = new Gateways(this, 'Gateways', props);
-    this.functions = brokerFunctions(this, props, this.#environment(props), this.#accessEnvironment(props));
+    this.gateways = new Gateways(this, 'Gateways', this.tablePrefix, props);
+    this.functions = brokerFunctions(this, props, { ...this.#environment(props), ...this.#accessEnvironment(props) });
     for (const [name, one] of Object.entries(this.functions) as [keyof BrokerFunctions, BrokerFunction][]) {
       this.#permit(one, permissions[name], props);
     }
@@ -53,10 +54,11 @@ export class CirrusBroker extends Construct {
     this.webSocketUrl = this.gateways.webSocketStage.url;
   }
 
-  #accessEnvironment({ access = 'closed', jwt }: CirrusBrokerProps): Record<string, string> {
+  #accessEnvironment({ access = 'closed', credentialsAtUpgrade, jwt }: CirrusBrokerProps): Record<string, string> {
     return {
       TABLE_PREFIX: this.tablePrefix,
       ACCESS: access,
+      ...(credentialsAtUpgrade && { CREDENTIALS_AT_UPGRADE: 'true' }),
       ...(jwt && { JWT_ISSUER: jwt.issuer, JWT_AUDIENCE: jwt.audience }),
       ...(jwt?.jwksUri && { JWT_JWKS_URI: jwt.jwksUri }),
       ...(jwt?.claim && { JWT_CLAIM: jwt.claim }),
@@ -65,6 +67,7 @@ export class CirrusBroker extends Construct {
 
   #environment({ destinationGroups, limits, messageRetention }: CirrusBrokerProps) {
     const groups = (destinationGroups ?? []).map(({ name, destinations }) => ({ name, destinations }));
+    withLimits(cloudLimits, limits);
     const changed = { ...limits, ...(messageRetention && { retentionMs: messageRetention.toMilliseconds() }) };
     withLimits(cloudLimits, changed);
     return {
@@ -80,7 +83,9 @@ export class CirrusBroker extends Construct {
     granted: Permissions,
     { encryptionKey, destinationGroups = [] }: CirrusBrokerProps,
   ): void {
-    const shardTables = [...this.tables.shards.values()].map((table) => table.tableArn);
+    // Those of groups that were removed as well, as long as they are there: what lives in them goes on.
+    const resourceName = tableNames(this.tablePrefix, '*').shards;
+    const shardTables = [Stack.of(this).formatArn({ service: 'dynamodb', resource: 'table', resourceName })];
     const onTable = (actions: readonly string[], arns: readonly string[]) => {
       if (actions.length > 0)
         one.allow(
@@ -88,11 +93,12 @@ export class CirrusBroker extends Construct {
           arns,
         );
     };
+    const indexes = shardTables.map((arn) => `${arn}/index/${dueIndex.name}`);
     onTable(granted.shards, shardTables);
-    onTable(
-      granted.due ?? [],
-      shardTables.map((arn) => `${arn}/index/${dueIndex.name}`),
-    );
+    onTable(granted.due ?? [], indexes);
+    for (const arn of [...(granted.shards.length > 0 ? shardTables : []), ...(granted.due ? indexes : [])]) {
+      acceptWildcard(one.role, arn, 'The shard tables of this one broker, those of groups that were removed as well.');
+    }
     onTable(granted.directory, [this.tables.directory.tableArn]);
     if (granted.directory.length > 0) {
       const keys = new Set([encryptionKey, ...destinationGroups.map((group) => group.encryptionKey)]);

@@ -36,12 +36,17 @@ export function addDashboard(scope: Construct, broker: ObservedBroker, alarms: r
       [
         graph('Messages', ofGroups('sent', 'delivered', 'acknowledged')),
         graph('Oldest message, ms', [...ofGroups('ageOfOldestMs'), ...ofWatched(broker, 'ageOfOldestMs')]),
-        graph('Messages that need a look', ofGroups('redelivered', 'deadLettered', 'expired', 'dropped')),
+        graph('Messages that need a look', ofGroups('redelivered', 'deadLettered', 'expired', 'dropped', 'missing')),
       ],
       [
         graph('Turns, ms', turns),
         graph('Leases', ofGroups('lostLeases', 'stolenLeases')),
-        graph('Sweep', [own(broker, 'sweepRan'), own(broker, 'sweepShards'), own(broker, 'sweepLeft')]),
+        graph('Sweep', [
+          own(broker, 'sweepRan'),
+          own(broker, 'sweepShards'),
+          own(broker, 'sweepLeft'),
+          own(broker, 'sweepFailed'),
+        ]),
       ],
       [
         graph('DynamoDB units', [own(broker, 'writeUnits'), ...reads], [own(broker, 'throttles')]),
@@ -52,7 +57,7 @@ export function addDashboard(scope: Construct, broker: ObservedBroker, alarms: r
         graph('Functions, p99 ms', durations),
       ],
       [
-        graph('Connections', [own(broker, 'connects'), own(broker, 'disconnects')]),
+        graph('Connections', [own(broker, 'connects'), own(broker, 'disconnects'), own(broker, 'loginsRefused')]),
         graph(
           'WebSocket API',
           ['MessageCount', 'IntegrationError', 'ClientError'].map((name) =>

@@ -1,7 +1,8 @@
 import { Duration } from 'aws-cdk-lib';
 import { RecursiveLoop } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
-import { BrokerFunction, type FunctionName } from './broker-function.ts';
+import { BrokerFunction } from './broker-function.ts';
+import type { FunctionName } from './bundle.ts';
 import type { CirrusBrokerProps } from './options.ts';
 
 export type BrokerFunctions = Readonly<Record<FunctionName, BrokerFunction>>;
@@ -17,38 +18,28 @@ const ANSWER = Duration.seconds(29);
 /** Asleep for a minute at most, then 16 turns, each within a lease of 5 s, but for a large audience's. */
 const DISPATCH = Duration.seconds(60 + 16 * 5 + 10);
 
-/**
- * Makes the functions. None of them may do anything yet.
- * @param core the environment of those that open the store and reach the connections
- * @param access the environment of those that ask who somebody is, or end what is over
- */
+/** Makes the functions, which all are told the same. None of them may do anything yet. */
 export function brokerFunctions(
   scope: Construct,
   props: CirrusBrokerProps,
-  core: Readonly<Record<string, string>>,
-  access: Readonly<Record<string, string>>,
+  told: Readonly<Record<string, string>>,
 ): BrokerFunctions {
   const dispatch = new BrokerFunction(scope, 'dispatch', props, {
     description: 'Goes on with a shard that another invocation handed over.',
-    environment: { ...core, ...access },
+    environment: told,
     memorySize: UNWATCHED_MB,
     timeout: DISPATCH,
     // A busy shard is handed on and on; the handler counts how often, and lets it go in time.
     recursiveLoop: RecursiveLoop.ALLOW,
+    ...(props.dispatchConcurrency !== undefined && { reservedConcurrentExecutions: props.dispatchConcurrency }),
   });
-  const environment = { ...core, ...access, DISPATCH_FUNCTION: dispatch.function.functionName };
+  const environment = { ...told, DISPATCH_FUNCTION: dispatch.function.functionName };
   const waitedFor = { memorySize: WAITED_FOR_MB, timeout: ANSWER };
   return {
     dispatch,
-    authorize: new BrokerFunction(scope, 'authorize', props, {
-      ...waitedFor,
-      description: 'Says who may connect.',
-      environment: access,
-      timeout: Duration.seconds(10),
-    }),
     connect: new BrokerFunction(scope, 'connect', props, {
       ...waitedFor,
-      description: 'Takes a WebSocket connection.',
+      description: 'Says who may connect, and takes a WebSocket connection.',
       environment,
     }),
     frame: new BrokerFunction(scope, 'frame', props, {

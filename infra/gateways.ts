@@ -1,8 +1,7 @@
-import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { RemovalPolicy } from 'aws-cdk-lib';
+import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
 import {
   HttpApi,
-  HttpMethod,
-  HttpNoneAuthorizer,
   HttpRoute,
   HttpRouteKey,
   HttpStage,
@@ -10,11 +9,6 @@ import {
   WebSocketApi,
   WebSocketStage,
 } from 'aws-cdk-lib/aws-apigatewayv2';
-import {
-  HttpLambdaAuthorizer,
-  HttpLambdaResponseType,
-  WebSocketLambdaAuthorizer,
-} from 'aws-cdk-lib/aws-apigatewayv2-authorizers';
 import { HttpLambdaIntegration, WebSocketLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
@@ -24,40 +18,57 @@ import type { CirrusBrokerProps } from './options.ts';
 
 const THROTTLE = { rateLimit: 1000, burstLimit: 2000 };
 
-/** What is answered to anyone. */
-const openRoutes = [
-  ['/{proxy+}', HttpMethod.OPTIONS],
-  ['/health', HttpMethod.GET],
-  ['/openapi.json', HttpMethod.GET],
-] as const;
+/** A line a request: without its query and its headers, which may hold what is secret. @see API Gateway: HTTP API logs */
+const accessLogFormat = AccessLogFormat.custom(
+  JSON.stringify({
+    time: '$context.requestTime',
+    requestId: '$context.requestId',
+    ip: '$context.identity.sourceIp',
+    method: '$context.httpMethod',
+    path: '$context.path',
+    routeKey: '$context.routeKey',
+    status: '$context.status',
+    responseLength: '$context.responseLength',
+    responseLatency: '$context.responseLatency',
+    integrationErrorMessage: '$context.integrationErrorMessage',
+  }),
+);
 
-/** The doors: a WebSocket API for STOMP and an HTTP API for REST. Both ask `authorize`. */
+/** The doors: a WebSocket API for STOMP and an HTTP API for REST. Who comes in is for the functions behind them to say. */
 export class Gateways extends Construct {
   readonly webSocketApi: WebSocketApi;
   readonly webSocketStage: WebSocketStage;
   readonly httpApi: HttpApi;
   readonly httpStage: HttpStage;
 
-  constructor(scope: Construct, id: string, props: CirrusBrokerProps) {
+  /** @param name of the broker: two in one account are told apart by it */
+  constructor(scope: Construct, id: string, name: string, props: CirrusBrokerProps) {
     super(scope, id);
     const throttle = props.throttle ?? THROTTLE;
-    this.webSocketApi = new WebSocketApi(this, 'WebSocket', { description: 'STOMP over WebSocket' });
+    this.webSocketApi = new WebSocketApi(this, 'WebSocket', {
+      apiName: `${name}-stomp`,
+      description: 'STOMP over WebSocket',
+    });
     this.webSocketStage = new WebSocketStage(this, 'WebSocketStage', {
       webSocketApi: this.webSocketApi,
       stageName: 'live',
       autoDeploy: true,
       throttle,
     });
-    this.httpApi = new HttpApi(this, 'Http', { description: 'REST', createDefaultStage: false });
+    this.httpApi = new HttpApi(this, 'Http', {
+      apiName: `${name}-rest`,
+      description: 'REST',
+      createDefaultStage: false,
+    });
     const accessLog = new LogGroup(this, 'HttpLogs', {
       retention: props.logRetention ?? RetentionDays.ONE_MONTH,
-      removalPolicy: RemovalPolicy.DESTROY,
+      removalPolicy: props.removalPolicy ?? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     });
     this.httpStage = new HttpStage(this, 'HttpStage', {
       httpApi: this.httpApi,
       autoDeploy: true,
       throttle,
-      accessLogSettings: { destination: new LogGroupLogDestination(accessLog) },
+      accessLogSettings: { destination: new LogGroupLogDestination(accessLog), format: accessLogFormat },
     });
     accept(
       this.webSocketStage,
@@ -67,41 +78,26 @@ export class Gateways extends Construct {
   }
 
   /** Leads what comes in to the functions. */
-  route({ authorize, connect, frame, disconnect, rest }: BrokerFunctions): void {
-    // No identity source: the token may be in a header or, from browsers, which can set none, in the query.
-    const socketAuthorizer = new WebSocketLambdaAuthorizer('Authorizer', authorize.function, { identitySource: [] });
-    const toSocket = (name: string, { function: handler }: typeof frame) => ({
-      integration: new WebSocketLambdaIntegration(name, handler),
-    });
-    this.webSocketApi.addRoute('$connect', { ...toSocket('Connect', connect), authorizer: socketAuthorizer });
-    for (const [key, name, handler] of [
-      ['$default', 'Frame', frame],
-      ['$disconnect', 'Disconnect', disconnect],
+  route({ connect, frame, disconnect, rest }: BrokerFunctions): void {
+    for (const [key, name, { function: handler }, reason] of [
+      [
+        '$connect',
+        'Connect',
+        connect,
+        'The function of $connect asks for credentials itself, and answers 401 to wrong ones.',
+      ],
+      ['$default', 'Frame', frame, 'The connection was let in at $connect, and each frame is held against the rules.'],
+      ['$disconnect', 'Disconnect', disconnect, 'Nobody can ask for it: API Gateway tells that a connection is gone.'],
     ] as const) {
-      const route = this.webSocketApi.addRoute(key, toSocket(name, handler));
-      accept(route, 'APIG4', 'A WebSocket API authorizes $connect, and what comes over that connection with it.');
+      const route = this.webSocketApi.addRoute(key, { integration: new WebSocketLambdaIntegration(name, handler) });
+      accept(route, 'APIG4', reason);
     }
-    const authorizer = new HttpLambdaAuthorizer('Authorizer', authorize.function, {
-      identitySource: [],
-      responseTypes: [HttpLambdaResponseType.SIMPLE],
-      resultsCacheTtl: Duration.seconds(0),
-    });
     const integration = new HttpLambdaIntegration('Rest', rest.function);
-    const { httpApi } = this;
-    new HttpRoute(this, 'Rest', { httpApi, integration, authorizer, routeKey: HttpRouteKey.DEFAULT });
-    for (const [path, method] of openRoutes) {
-      const routeKey = HttpRouteKey.with(path, method);
-      const route = new HttpRoute(this, `${method} ${path}`, {
-        httpApi,
-        integration,
-        routeKey,
-        authorizer: new HttpNoneAuthorizer(),
-      });
-      accept(
-        route,
-        'APIG4',
-        'Browsers ask without credentials whether they may ask; the description and the health check hold no data.',
-      );
-    }
+    const route = new HttpRoute(this, 'Rest', { httpApi: this.httpApi, integration, routeKey: HttpRouteKey.DEFAULT });
+    accept(
+      route,
+      'APIG4',
+      'The REST function asks for the credentials of each request itself, and says how to show them: an authorizer before it would be a second start and a second bill, and turn a 503 into a 500.',
+    );
   }
 }

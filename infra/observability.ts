@@ -18,7 +18,12 @@ export class Observability extends Construct {
 
   constructor(scope: Construct, id: string, { broker, actions = [], ...thresholds }: ObservabilityProps) {
     super(scope, id);
-    this.alarms = addAlarms(this, broker, { oldestAge: Duration.minutes(15), lostLeases: 10, ...thresholds });
+    this.alarms = addAlarms(this, broker, {
+      oldestAge: Duration.minutes(15),
+      lostLeases: 10,
+      loginsRefused: 50,
+      ...thresholds,
+    });
     for (const alarm of this.alarms) alarm.addAlarmAction(...actions);
     this.dashboard = addDashboard(this, broker, this.alarms);
   }

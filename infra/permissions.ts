@@ -1,4 +1,4 @@
-import type { FunctionName } from './broker-function.ts';
+import type { FunctionName } from './bundle.ts';
 
 /** What one function may do, by what its code calls: nothing else is allowed it. */
 export type Permissions = {
@@ -17,9 +17,9 @@ export type Permissions = {
 /** Whoever may become a shard's master: reads and writes heads, bodies, pages and wake-ups; pushes, and asks who is there. */
 const master = {
   shards: ['GetItem', 'BatchGetItem', 'PutItem', 'UpdateItem'],
-  // What is dead-lettered may be the first message of its queue, which is then recorded. The audience of a topic is
-  // listed, and who is gone is taken out of it.
-  directory: ['PutItem', 'Query', 'DeleteItem'],
+  // What is dead-lettered may be the first message of its queue, which is then recorded, with its home. Where a shard
+  // lives is asked for. The audience of a topic is listed, and who is gone is taken out of it.
+  directory: ['GetItem', 'PutItem', 'Query', 'DeleteItem'],
   // A subscriber to a topic that is too slow is closed.
   connections: ['GET', 'POST', 'DELETE'],
   dispatches: true,
@@ -37,20 +37,15 @@ export const keyActions = [
 ] as const;
 
 export const permissions: Readonly<Record<FunctionName, Permissions>> = {
-  authorize: { shards: [], directory: ['GetItem'], connections: [], dispatches: false },
-  connect: { shards: [], directory: ['PutItem'], connections: [], dispatches: false },
-  frame: { ...master, directory: [...master.directory, 'GetItem'] },
-  disconnect: { ...master, directory: [...master.directory, 'GetItem'] },
-  rest: {
-    ...master,
-    shards: [...master.shards, 'DeleteItem'],
-    directory: [...master.directory, 'GetItem'],
-  },
+  // Who connects is a user of the directory, or shows a token.
+  connect: { shards: [], directory: ['GetItem', 'PutItem'], connections: [], dispatches: false },
+  frame: master,
+  disconnect: master,
+  rest: { ...master, shards: [...master.shards, 'DeleteItem'] },
   dispatch: master,
   sweep: {
     ...master,
     shards: [...master.shards, 'DeleteItem'],
     due: ['Query', 'Scan'],
-    directory: [...master.directory, 'GetItem'],
   },
 };

@@ -1,4 +1,4 @@
-import { RemovalPolicy } from 'aws-cdk-lib';
+import { Annotations, RemovalPolicy } from 'aws-cdk-lib';
 import {
   type Attribute,
   AttributeType,
@@ -26,6 +26,13 @@ export class BrokerTables extends Construct {
     super(scope, id);
     const groups = props.destinationGroups ?? [];
     const { removalPolicy } = props;
+    if (removalPolicy === RemovalPolicy.DESTROY && groups.length > 0) {
+      Annotations.of(this).addWarningV2(
+        'cirrusmq:groups-destroyed',
+        'A destination group that is removed loses its table, with the messages in it, since removalPolicy is DESTROY. ' +
+          'Let it have no destinations ([]) until "cirrusmq groups" shows that nothing lives in it.',
+      );
+    }
     this.shards = new Map(
       groupDestinations(groups).names.map((name) => {
         const options = { removalPolicy, ...props, ...groups.find((group) => group.name === name) };
@@ -52,8 +59,8 @@ export class BrokerTables extends Construct {
 }
 
 function tableProps(
-  { billing, pointInTimeRecovery = true, encryptionKey }: TableOptions,
-  removalPolicy: RemovalPolicy = RemovalPolicy.RETAIN,
+  { billing, pointInTimeRecovery = true, encryptionKey, warmThroughput, deletionProtection = false }: TableOptions,
+  removalPolicy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
 ): TablePropsV2 {
   return {
     partitionKey: attribute(tableKey.partitionKey),
@@ -64,7 +71,9 @@ function tableProps(
     encryption: encryptionKey
       ? TableEncryptionV2.customerManagedKey(encryptionKey)
       : TableEncryptionV2.dynamoOwnedKey(),
+    deletionProtection,
     removalPolicy,
+    ...(warmThroughput && { warmThroughput }),
   };
 }
 

@@ -3,11 +3,14 @@ export class Ledger {
   readonly #sent = new Map<number, string>();
   readonly #confirmed = new Set<number>();
   readonly #got = new Map<number, number>();
+  readonly #acknowledged = new Set<number>();
   readonly invented: string[] = [];
   /** Repeats that did not say so. */
   readonly unflagged: number[] = [];
   /** Numbers whose first arrival said that it was a redelivery. */
   readonly flaggedFirst: number[] = [];
+  /** Numbers that came again after their acknowledgement was confirmed. */
+  readonly returned: number[] = [];
   readonly #waiting: { readonly isDone: () => boolean; readonly resolve: () => void }[] = [];
 
   sending(index: number, body: string): void {
@@ -24,10 +27,17 @@ export class Ledger {
       this.invented.push(body.slice(0, 40));
       return;
     }
+    if (this.#acknowledged.has(index)) this.returned.push(index);
     const before = this.#got.get(index) ?? 0;
     if (before > 0 && !redelivered) this.unflagged.push(index);
     if (before === 0 && redelivered) this.flaggedFirst.push(index);
     this.#got.set(index, before + 1);
+    this.#check();
+  }
+
+  /** The broker confirmed the acknowledgement. */
+  acknowledged(index: number): void {
+    this.#acknowledged.add(index);
     this.#check();
   }
 
@@ -37,6 +47,10 @@ export class Ledger {
 
   get confirmedCount(): number {
     return this.#confirmed.size;
+  }
+
+  get acknowledgedCount(): number {
+    return this.#acknowledged.size;
   }
 
   get distinct(): number {

@@ -14,7 +14,10 @@ export type Traffic = {
   readonly prefetch?: number;
 };
 
-/** Sends messages with receipts and acknowledges each; resolves when all are through, with the ledger and the rate. */
+/**
+ * Sends messages with receipts and acknowledges each; resolves when all are through, with the ledger and the rate.
+ * Consumers leave once their acknowledgements are confirmed: where order is not kept, a DISCONNECT may overtake an ACK.
+ */
 export async function runTraffic(traffic: Traffic): Promise<{ ledger: Ledger; perSecond: number }> {
   const { url, queue, messages, prefetch = 100 } = traffic;
   const ledger = new Ledger();
@@ -30,6 +33,7 @@ export async function runTraffic(traffic: Traffic): Promise<{ ledger: Ledger; pe
   );
   await ledger.until(() => ledger.distinct === messages);
   const perSecond = Math.round(messages / ((performance.now() - begun) / 1000));
+  await ledger.until(() => ledger.acknowledgedCount === messages);
   await Promise.all([...producers, ...consumers].map(({ client }) => client.deactivate()));
   return { ledger, perSecond };
 }
@@ -38,11 +42,15 @@ function connectMany(url: string, count: number): Promise<Connected[]> {
   return Promise.all(Array.from({ length: count }, () => connect(url)));
 }
 
-/** Acknowledges each message by itself. */
+/** Acknowledges each message by itself, and asks for a receipt. */
 export function consume(consumer: Connected, queue: string, ledger: Ledger, prefetch: number): Promise<void> {
   const take = (message: IMessage) => {
-    ledger.got(indexOf(message.body), message.body, message.headers.redelivered === 'true');
-    message.ack();
+    const index = indexOf(message.body);
+    ledger.got(index, message.body, message.headers.redelivered === 'true');
+    // A delivery's token is its own, hence so is the name of its receipt.
+    const receipt = `ack ${message.headers.ack}`;
+    consumer.client.watchForReceipt(receipt, () => ledger.acknowledged(index));
+    message.ack({ receipt });
   };
   return subscribe(consumer, queue, take, { 'activemq.prefetchSize': String(prefetch) });
 }

@@ -1,10 +1,10 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { BrokerError } from '../model/errors.ts';
+import { Admission } from '../model/admission.ts';
+import { asBrokerError, BrokerError } from '../model/errors.ts';
 import type { Store } from '../store/port.ts';
-import { Admission } from './admission.ts';
 import { type Credentials, notAuthenticated } from './credentials.ts';
 import { Grants } from './grants.ts';
-import { isPassword, nobodysHash } from './password.ts';
+import { hashing, isPassword, nobodysHash } from './password.ts';
 import type { Principal } from './principal.ts';
 import { parseRule, type Rule } from './rules.ts';
 import { type TokenOptions, TokenVerifier } from './tokens.ts';
@@ -16,7 +16,14 @@ export type AccessOptions = {
   readonly now: () => number;
   /** Whose tokens are taken. Undefined: none. */
   readonly tokens?: TokenOptions | undefined;
+  /** Told of each password and token that is wrong. */
+  readonly onRefused?: ((refused: Refused) => void) | undefined;
+  /** Whether a WebSocket shows its credentials when it is opened, rather than in its CONNECT. Default: false. */
+  readonly credentialsAtUpgrade?: boolean | undefined;
 };
+
+/** Wrong credentials. A name is told if it is that of a user: what else stands there may be a secret. */
+export type Refused = { readonly by: Credentials['kind']; readonly user?: string };
 
 /** For how long what was read of a user counts: so late, at most, does its change show. */
 const USER_CACHE_MS = 5000;
@@ -31,16 +38,21 @@ export class Access {
   readonly #store: Store;
   readonly #now: () => number;
   readonly #tokens: TokenVerifier | undefined;
-  readonly #admission = new Admission();
+  readonly #onRefused: (refused: Refused) => void;
+  /** See `AccessOptions`. */
+  readonly credentialsAtUpgrade: boolean;
+  readonly #admission = new Admission(hashing);
   /** Of this process alone: what is kept under it tells nobody a password, not even who reads the memory later. */
   readonly #secret = randomBytes(32);
   readonly #verified = new Map<string, Kept<Promise<User | undefined>>>();
   readonly #users = new Map<string, Kept<Promise<User | undefined>>>();
   readonly #rules = new Map<string, Kept<readonly Rule[]>>();
 
-  constructor({ store, now, tokens }: AccessOptions) {
+  constructor({ store, now, tokens, onRefused = () => {}, credentialsAtUpgrade = false }: AccessOptions) {
+    this.credentialsAtUpgrade = credentialsAtUpgrade;
     this.#store = store;
     this.#now = now;
+    this.#onRefused = onRefused;
     this.#tokens = tokens && new TokenVerifier(tokens);
   }
 
@@ -53,7 +65,12 @@ export class Access {
     if (!credentials) throw new BrokerError('UNAUTHENTICATED', 'Credentials are needed here.');
     if (credentials.kind === 'password') return await this.#authenticateUser(credentials.name, credentials.password);
     if (!this.#tokens) throw new BrokerError('UNAUTHENTICATED', 'Tokens are not taken here.');
-    return await this.#tokens.verify(credentials.token, this.#now());
+    try {
+      return await this.#tokens.verify(credentials.token, this.#now());
+    } catch (error) {
+      if (asBrokerError(error).code === 'UNAUTHENTICATED') this.#onRefused({ by: 'token' });
+      throw error;
+    }
   }
 
   async #authenticateUser(name: string, password: string): Promise<Principal> {
@@ -63,6 +80,7 @@ export class Access {
     if (!verified) {
       // A password that failed is not remembered.
       this.#verified.delete(digest);
+      this.#onRefused({ by: 'password', ...(known && { user: name }) });
       throw notAuthenticated();
     }
     return { kind: 'user', name, revision: verified.revision };

@@ -11,6 +11,13 @@ const SALT_BYTES = 16;
 const KEY_BYTES = 32;
 const layout = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([\w-]{22})\$([\w-]{43})$/;
 
+/** Hashing: each takes a core and 32 MiB, and a thread that the store needs as well. */
+export const hashing = {
+  atOnce: 2,
+  waitingMax: 100,
+  refusal: 'More logins are waiting than the broker takes.',
+} as const;
+
 /** What nobody's password has: a login of an unknown user is held against it, and takes as long as any other. */
 export const nobodysHash = textOf(cost, Buffer.alloc(SALT_BYTES), Buffer.alloc(KEY_BYTES));
 

@@ -1,4 +1,4 @@
-/** Who was found to be on the other side. It bears no secret: a connection's record and the authorizer's answer hold it. */
+/** Who was found to be on the other side. It bears no secret: a connection's record holds it. */
 export type Principal =
   /** `revision` changes whenever the user does: what was found before counts no more. */
   | { readonly kind: 'user'; readonly name: string; readonly revision: string }

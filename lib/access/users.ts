@@ -1,5 +1,5 @@
 import { BrokerError } from '../model/errors.ts';
-import { pack, unpack } from '../shard/packing.ts';
+import { pack, unpack } from '../shard/codec/packing.ts';
 import type { Store } from '../store/port.ts';
 import { checkNewPassword, checkUserName } from './credentials.ts';
 import { hashPassword, isPassword } from './password.ts';

@@ -8,10 +8,29 @@ const QUARANTINE_MS = 60_000;
  * filling an inbox that nobody can absorb; all others go on.
  */
 export class Quarantine {
+  readonly #failures = new Map<string, number>();
   readonly #damaged = new Map<string, { readonly damage: BrokerError; readonly until: number }>();
 
   add(shard: string, damage: BrokerError, now: number): void {
     this.#damaged.set(shard, { damage, until: now + QUARANTINE_MS });
+  }
+
+  /** @returns how many turns of the shard failed in a row before this one */
+  failed(shard: string): number {
+    const before = this.#failures.get(shard) ?? 0;
+    this.#failures.set(shard, before + 1);
+    return before;
+  }
+
+  /** A turn of the shard went through. */
+  recovered(shard: string): void {
+    this.#failures.delete(shard);
+  }
+
+  /** What was damaged is gone. */
+  forget(shard: string): void {
+    this.#failures.delete(shard);
+    this.#damaged.delete(shard);
   }
 
   /** @throws BrokerError CORRUPT if the shard is set aside */

@@ -1,10 +1,10 @@
 import { type Destination, formatDestination, isDeadLetterQueue } from '../model/destination.ts';
-import { decodeEntry, type Entry } from '../shard/entry.ts';
-import { emptyState, type State } from '../shard/state.ts';
-import { decodeState } from '../shard/state-codec.ts';
+import { decodeEntry, type Entry } from '../shard/codec/entry.ts';
+import { decodeState } from '../shard/codec/state-codec.ts';
+import { emptyState, type State } from '../shard/state/state.ts';
 import { type View, viewOf } from '../shard/view.ts';
 import type { Head } from '../store/port.ts';
-import type { Broker } from './parts.ts';
+import type { Broker } from './broker.ts';
 import { readStored } from './quarantine.ts';
 
 const prefix = '/queue/';
@@ -52,8 +52,10 @@ export function entriesOf({ shard, inbox }: Head): readonly Entry[] {
 /** The shard as it would be with its inbox absorbed. */
 export function viewHead(broker: Broker, head: Head): View {
   const { clock, epoch, limits } = broker;
+  const { bodiesExpire } = broker.store;
   const deadLetters = hasDeadLetters(head.shard);
   // Who would get it matters to a turn alone.
   const audience = isTopic(head.shard) ? 0 : undefined;
-  return viewOf(stateOfHead(head), entriesOf(head), { now: clock.now(), epoch, limits, deadLetters, audience });
+  const viewing = { now: clock.now(), date: clock.date(), epoch, limits, deadLetters, audience, bodiesExpire };
+  return viewOf(stateOfHead(head), entriesOf(head), viewing);
 }

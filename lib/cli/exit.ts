@@ -9,6 +9,11 @@ Exit codes:
   3  nothing was received in time
   4  the broker cannot be reached`;
 
+/** A command that was asked for in a way that it cannot be. */
+export function wrongUsage(message: string): CommandFailure {
+  return new CommandFailure(message, exitCodes.wrongUsage);
+}
+
 /** A command that did not succeed. Its message is for the person at the terminal. */
 export class CommandFailure extends Error {
   override readonly name = 'CommandFailure';

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
 import type { SentMessage } from '../rest/message-schema.ts';
-import { CommandFailure } from './exit.ts';
+import { CommandFailure, wrongUsage } from './exit.ts';
 
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
@@ -33,9 +33,11 @@ export async function* messagesOf(source: Source, stdin: AsyncIterable<Buffer>):
   }
 }
 
+/** An input that is not there is no message: a script whose command failed would send an empty one. */
 async function wholeOf(chunks: AsyncIterable<Buffer>): Promise<Buffer> {
   const whole: Buffer[] = [];
   for await (const chunk of chunks) whole.push(chunk);
+  if (whole.length === 0) throw wrongUsage("Standard input is empty, and nothing was sent: --body '' sends no text.");
   return Buffer.concat(whole);
 }
 

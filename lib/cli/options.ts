@@ -3,6 +3,7 @@ import { parseDestination } from '../model/destination.ts';
 import { BrokerError } from '../model/errors.ts';
 import { type DestinationGroup, groupDestinations, readGroups } from '../model/groups.ts';
 import { localLimits } from '../model/limits.ts';
+import type { LogLevel } from './server-log.ts';
 
 /** What `cirrusmq serve` was asked for. */
 export type ServeOptions = {
@@ -10,17 +11,28 @@ export type ServeOptions = {
   readonly port: number;
   /** The port of plain STOMP; 0 takes a free one. */
   readonly stompPort: number;
+  /** Where it listens. */
+  readonly host: string;
+  /** True to let everybody in who reaches it, wherever it listens. */
+  readonly open: boolean;
+  /** True to write JSON lines. */
+  readonly json: boolean;
+  readonly logLevel: LogLevel;
   /** The folder of the embedded store. */
   readonly data: string;
   /** True to keep messages in memory alone. */
   readonly memory: boolean;
-  /** Where to write the process id while it runs. */
+  /** Where to write the process id while it is the master. */
   readonly pidFile?: string;
   readonly store: 'lmdb' | 'dynamodb';
   /** What the names of the DynamoDB tables begin with. */
   readonly tablePrefix?: string;
   /** Another address of DynamoDB, e.g. of DynamoDB Local. */
   readonly endpoint?: string;
+  /** True to create tables that are not there, in an account as well. */
+  readonly createTables: boolean;
+  /** True to become the master of tables that a deployment in AWS claims. */
+  readonly takeOver: boolean;
   /** True to enforce what API Gateway and Lambda enforce. */
   readonly strict: boolean;
   /** Decides what is shuffled, throttled and lost then. */
@@ -46,6 +58,8 @@ export type BrokerOptions = {
   readonly url: string;
   /** True to print JSON lines. */
   readonly json: boolean;
+  /** True to send credentials over http to another machine. */
+  readonly insecure: boolean;
 } & CredentialOptions;
 
 /** By which credentials to ask a broker; those of the environment where there are none. */
@@ -66,6 +80,7 @@ export function withBrokerOptions(command: Command): Command {
       '--password-file <file>',
       "a file with the user's password, or - for standard input; else CIRRUSMQ_PASSWORD",
     )
+    .option('--insecure', 'let a password or token go over http to another machine', false)
     .option('--json', 'print JSON lines', false);
 }
 

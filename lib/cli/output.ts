@@ -30,15 +30,25 @@ export async function printBodies(
   );
 }
 
-/** Writes rows in columns; names to the left, numbers to the right. */
-export async function printTable(
-  head: readonly string[],
-  rows: readonly (readonly (string | number)[])[],
-): Promise<void> {
-  const texts = [head, ...rows].map((row) => row.map(String));
-  const widths = head.map((_, column) => Math.max(...texts.map((row) => row[column]?.length ?? 0)));
-  const lines = texts.map((row) =>
-    row.map((text, i) => (i === 0 ? text.padEnd(widths[i] ?? 0) : text.padStart(widths[i] ?? 0))).join('  '),
+/** A column of a table: its head, and what it shows of a row. Numbers stand to the right, texts to the left. */
+export type Column<Row> = {
+  readonly head: string;
+  readonly kind: 'text' | 'number';
+  readonly of: (row: Row) => string;
+};
+
+/** Writes rows in columns. */
+export async function printTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): Promise<void> {
+  const cells = columns.map(({ head, kind, of }) => {
+    const texts = [head, ...rows.map(of)];
+    const width = Math.max(...texts.map((text) => text.length));
+    return texts.map((text) => (kind === 'text' ? text.padEnd(width) : text.padStart(width)));
+  });
+  const lines = [...rows, undefined].map((_, line) =>
+    cells
+      .map((column) => column[line])
+      .join('  ')
+      .trimEnd(),
   );
   await print(`${lines.join('\n')}\n`);
 }

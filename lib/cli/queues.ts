@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import type { Queue } from '../rest/queues.ts';
+import type { DeletedDamaged, Queue } from '../rest/queues.ts';
 import { type BrokerOptions, queueName, withBrokerOptions } from './options.ts';
-import { print, printJsonLines, printTable } from './output.ts';
+import { type Column, print, printJsonLines, printTable } from './output.ts';
 import { pathOf, RestClient } from './rest-client.ts';
 
 type Page = { readonly queues: readonly Queue[]; readonly next?: string };
@@ -14,7 +14,7 @@ export function addQueues(program: Command): void {
   withBrokerOptions(queues.command('list', { isDefault: true }).summary('list queues (the default)')).action(list);
   withName(queues.command('create').summary('create a queue; one that exists stays as it is')).action(create);
   withName(queues.command('delete').summary('delete a queue with all its messages')).action(remove);
-  withName(queues.command('purge').summary('drop all ready messages of a queue')).action(purge);
+  withName(queues.command('purge').summary('drop all messages of a queue that are ready or missing')).action(purge);
 }
 
 function withName(command: Command): Command {
@@ -31,16 +31,37 @@ async function list(options: BrokerOptions): Promise<void> {
     after = page.next;
   }
   if (options.json) return await printJsonLines(queues);
-  await printTable(
-    ['NAME', 'DEPTH', 'IN FLIGHT', 'CONSUMERS', 'OLDEST'],
-    queues.map(({ name, depth, inFlight, consumers, oldestAgeSeconds }) => [
-      name,
-      depth,
-      inFlight,
-      consumers,
-      depth + inFlight > 0 ? ageOf(oldestAgeSeconds) : '-',
-    ]),
-  );
+  await printTable(columnsFor(queues), queues);
+}
+
+/** What tells of damage, or of dead letters that are not taken, has a column only where there is some. The figures of a damaged queue are unknown. */
+function columnsFor(queues: readonly Queue[]): readonly Column<Queue>[] {
+  const figure = (head: string, of: (queue: Queue) => number | string): Column<Queue> => {
+    return { head, kind: 'number', of: (queue) => (queue.damaged ? '?' : String(of(queue))) };
+  };
+  const columns: Column<Queue>[] = [
+    { head: 'NAME', kind: 'text', of: ({ name }) => name },
+    figure('DEPTH', ({ depth }) => depth),
+    figure('IN FLIGHT', ({ inFlight }) => inFlight),
+    figure('CONSUMERS', ({ consumers }) => consumers),
+    { head: 'OLDEST', kind: 'text', of: oldestOf },
+  ];
+  if (queues.some(({ deadLettersWaiting }) => deadLettersWaiting > 0)) {
+    columns.push(figure('UNTAKEN', ({ deadLettersWaiting }) => deadLettersWaiting));
+  }
+  if (queues.some(({ missing }) => missing > 0)) columns.push(figure('MISSING', ({ missing }) => missing));
+  if (queues.some((queue) => stateOf(queue) !== '')) columns.push({ head: 'STATE', kind: 'text', of: stateOf });
+  return columns;
+}
+
+function stateOf({ damaged, heldUp }: Queue): string {
+  if (damaged) return 'damaged';
+  return heldUp ? 'held up' : '';
+}
+
+function oldestOf({ damaged, depth, inFlight, oldestAgeSeconds }: Queue): string {
+  if (damaged) return '?';
+  return depth + inFlight > 0 ? ageOf(oldestAgeSeconds) : '-';
 }
 
 /** The largest unit and the one below it: `2d 4h`, `3m 10s`. */
@@ -63,7 +84,13 @@ async function create(name: string, options: BrokerOptions): Promise<void> {
 }
 
 async function remove(name: string, options: BrokerOptions): Promise<void> {
-  await new RestClient(options).call('DELETE', pathOf(name));
+  const reply = await new RestClient(options).call<DeletedDamaged | undefined>('DELETE', pathOf(name));
+  if (!reply) return;
+  if (options.json) return await printJsonLines([reply]);
+  const { messages, requests } = reply.lost;
+  const held = messages === undefined ? 'messages that nobody could count' : `${messages} messages`;
+  const asked = requests ? `, and ${requests} requests that were not carried out` : '';
+  await print(`${name} was damaged. With it went ${held}${asked}.\n`);
 }
 
 async function purge(name: string, options: BrokerOptions): Promise<void> {

@@ -24,7 +24,8 @@ export function addReceive(program: Command): void {
     .command('receive')
     .summary('take messages from a queue and print them')
     .description(
-      'Takes messages, prints their bodies, and acknowledges what it has printed. A single body is printed as it is; ' +
+      'Takes messages, prints their bodies, acknowledges what it has printed, and gives back what it has not. ' +
+        'A single body is printed as it is; ' +
         'with --max above 1, or to a terminal, a line end follows each.',
     )
     .argument('<queue>', 'e.g. orders', queueName)
@@ -49,8 +50,7 @@ async function receive(queue: string, options: ReceiveOptions): Promise<void> {
     const messages = await take(client, queue, options, options.max - received, left);
     if (messages.length === 0 && left <= REQUEST_WAIT_SECONDS) break;
     if (messages.length === 0) continue;
-    await show(messages, options);
-    if (options.ack) await acknowledge(client, messages);
+    await show(client, messages, options);
     received += messages.length;
   }
   if (received === 0) process.exitCode = exitCodes.nothingReceived;
@@ -70,15 +70,34 @@ async function take(
   return messages;
 }
 
-async function show(messages: readonly ReceivedMessage[], { json, max }: ReceiveOptions): Promise<void> {
-  if (json) await printJsonLines(messages);
-  else await printBodies(messages, max > 1 || process.stdout.isTTY);
+/** What was printed is acknowledged; where nobody reads on, the rest is given back at once. */
+async function show(client: RestClient, messages: readonly ReceivedMessage[], options: ReceiveOptions): Promise<void> {
+  let printed = 0;
+  try {
+    for (const message of messages) {
+      await showOne(message, options);
+      printed++;
+    }
+  } finally {
+    if (options.ack) await settle(client, 'acknowledge', messages.slice(0, printed));
+    await settle(client, 'reject', messages.slice(printed));
+  }
 }
 
-async function acknowledge(client: RestClient, messages: readonly ReceivedMessage[]): Promise<void> {
+async function showOne(message: ReceivedMessage, { json, max }: ReceiveOptions): Promise<void> {
+  if (json) await printJsonLines([message]);
+  else await printBodies([message], max > 1 || process.stdout.isTTY);
+}
+
+async function settle(
+  client: RestClient,
+  verb: 'acknowledge' | 'reject',
+  messages: readonly ReceivedMessage[],
+): Promise<void> {
+  if (messages.length === 0) return;
   const tokens = messages.map((message) => message.token);
   type Reply = { readonly results: readonly { readonly error?: Failure }[] };
-  const { results } = await client.call<Reply>('POST', '/v1/deliveries/acknowledge', { tokens });
+  const { results } = await client.call<Reply>('POST', `/v1/deliveries/${verb}`, { tokens });
   const error = results.find((result) => result.error)?.error;
   if (error) throw new CommandFailure(`${error.code}: ${error.message}`);
 }

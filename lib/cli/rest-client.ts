@@ -1,5 +1,6 @@
 import type { Failure } from '../rest/failures.ts';
-import { CommandFailure, exitCodes } from './exit.ts';
+import { isLoopbackHost } from '../rest/origin.ts';
+import { CommandFailure, exitCodes, wrongUsage } from './exit.ts';
 import type { BrokerOptions } from './options.ts';
 import { readSecret } from './secret.ts';
 
@@ -11,9 +12,17 @@ export class RestClient {
   readonly #url: string;
   readonly #authorization: Readonly<Record<string, string>>;
 
-  constructor({ url, user, passwordFile }: Omit<BrokerOptions, 'json'>) {
+  /** @throws CommandFailure if credentials are incomplete, or would travel where everybody on the way can read them */
+  constructor({ url, user, passwordFile, insecure }: Omit<BrokerOptions, 'json'>) {
     this.#url = url;
     this.#authorization = authorizationOf(user, passwordFile);
+    const { protocol, host } = new URL(url);
+    const isReadable = protocol === 'http:' && !isLoopbackHost(host);
+    if (isReadable && this.#authorization.authorization !== undefined && !insecure) {
+      throw wrongUsage(
+        `Credentials would go to ${host} in clear, over http: give an https address, or --insecure where nobody listens.`,
+      );
+    }
   }
 
   /**
@@ -54,10 +63,11 @@ export class RestClient {
 /** A password goes with a user, a token goes alone. */
 function authorizationOf(user: string | undefined, passwordFile: string | undefined): Record<string, string> {
   const { CIRRUSMQ_PASSWORD, CIRRUSMQ_TOKEN } = process.env;
+  if (user === undefined && passwordFile !== undefined) throw wrongUsage('--password-file needs --user.');
   if (user === undefined) return CIRRUSMQ_TOKEN ? { authorization: `Bearer ${CIRRUSMQ_TOKEN}` } : {};
   const password = passwordFile === undefined ? CIRRUSMQ_PASSWORD : readSecret(passwordFile);
   if (password === undefined) {
-    throw new CommandFailure(`The password of ${user} is missing: give --password-file, or CIRRUSMQ_PASSWORD.`);
+    throw wrongUsage(`The password of ${user} is missing: give --password-file, or CIRRUSMQ_PASSWORD.`);
   }
   return { authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}` };
 }

@@ -8,6 +8,7 @@ import { print, printJsonLines } from './output.ts';
 import { pathOf, RestClient } from './rest-client.ts';
 
 type SendOptions = BrokerOptions & {
+  readonly body?: string;
   readonly file?: readonly string[];
   readonly lines: boolean;
   readonly header?: Readonly<Record<string, string>>;
@@ -38,6 +39,7 @@ export function addSend(program: Command): void {
     )
     .argument('<queue>', 'e.g. orders', queueName)
     .argument('[text...]', 'the body; words are joined by spaces')
+    .option('--body <text>', 'the body, where it is empty or begins with a hyphen')
     .option('--file <path...>', 'send each file as a message')
     .option('--lines', 'send each line of standard input as a message', false)
     .option('--header <name=value>', 'a custom header; may be repeated', collectHeader)
@@ -59,11 +61,12 @@ function collectHeader(text: string, before: Readonly<Record<string, string>> = 
   return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
 }
 
-function sourceOf(command: Command, words: readonly string[], { file, lines, json }: SendOptions): Source {
-  if ([words.length > 0, file !== undefined, lines].filter(Boolean).length > 1) {
-    command.error('error: give a text, or --file, or --lines, and not several of them');
+function sourceOf(command: Command, words: readonly string[], { body, file, lines, json }: SendOptions): Source {
+  if ([words.length > 0, body !== undefined, file !== undefined, lines].filter(Boolean).length > 1) {
+    command.error('error: give a text, or --body, or --file, or --lines, and not several of them');
   }
   if (words.length > 0) return { kind: 'text', text: words.join(' ') };
+  if (body !== undefined) return { kind: 'text', text: body };
   if (file) return { kind: 'files', paths: file };
   if (process.stdin.isTTY) command.error('error: give a text, --file, or something on standard input');
   if (lines) return { kind: 'lines' };

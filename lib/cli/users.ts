@@ -116,8 +116,12 @@ async function list(options: BrokerOptions): Promise<void> {
   }
   if (options.json) return await printJsonLines(users);
   await printTable(
-    ['NAME', 'STATE', 'RULES'],
-    users.map(({ name, disabled, rules }) => [name, disabled ? 'disabled' : 'enabled', rules.join(' ')]),
+    [
+      { head: 'NAME', kind: 'text', of: ({ name }) => name },
+      { head: 'STATE', kind: 'text', of: ({ disabled }) => (disabled ? 'disabled' : 'enabled') },
+      { head: 'RULES', kind: 'text', of: ({ rules }) => rules.join(' ') },
+    ],
+    users,
   );
 }
 

@@ -17,7 +17,7 @@ export class Afterwards {
   };
 
   /** Resolves when nothing is left to do, what was added meanwhile included. */
-  async settled(): Promise<void> {
+  async idle(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running);
   }
 }

@@ -1,17 +1,17 @@
 import middy from '@middy/core';
-import { closeConnection } from '../broker/connections.ts';
+import { closeConnection } from '../broker/sessions/connections.ts';
+import type { Environment } from './environment.ts';
 import type { SocketEvent } from './events.ts';
 import { endAfterwards, observed } from './middleware.ts';
-import type { Bench } from './parts.ts';
 
 /** Takes `$disconnect`: what the connection had in flight is ready again. It may never come: probes find out, too. */
-export function disconnectHandler(bench: Bench) {
+export function disconnectHandler(environment: Environment) {
   return middy<SocketEvent, { statusCode: number }>()
-    .use(observed(bench))
-    .use(endAfterwards(bench))
+    .use(observed(environment))
+    .use(endAfterwards(environment))
     .handler(async (event) => {
-      bench.broker.meter('disconnects', 1);
-      await closeConnection(bench.broker, event.requestContext.connectionId, 'lost');
+      environment.broker.meter('disconnects', 1);
+      await closeConnection(environment.broker, event.requestContext.connectionId, 'lost');
       return { statusCode: 200 };
     });
 }

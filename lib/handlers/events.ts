@@ -1,11 +1,15 @@
+import type { Principal } from '../access/principal.ts';
+
 /** What the handlers use of an API Gateway WebSocket event. */
 export type SocketEvent = {
   readonly requestContext: {
     readonly connectionId: string;
-    /** What `authorize` found out at the upgrade. */
-    readonly authorizer?: { readonly principal?: string | undefined } | undefined;
+    /** Whom a self-hosted broker found out before it took the upgrade; API Gateway puts nobody here. */
+    readonly principal?: Principal | undefined;
   };
   readonly headers?: Readonly<Record<string, string | undefined>>;
+  /** Of `$connect`; null where there is none. */
+  readonly queryStringParameters?: Readonly<Record<string, string | undefined>> | null;
   readonly body?: string;
   readonly isBase64Encoded?: boolean;
 };

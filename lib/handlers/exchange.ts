@@ -1,20 +1,22 @@
+import type { Broker } from '../broker/broker.ts';
 import {
   type Connection,
   type ConnectionSubscription,
   changeConnection,
   closeConnection,
+  type EarlyUnsubscribe,
   readConnection,
-} from '../broker/connections.ts';
-import type { Broker } from '../broker/parts.ts';
-import { send } from '../broker/send.ts';
-import { acknowledge, reject, settleMessage } from '../broker/settlement.ts';
-import { subscribe, unsubscribe } from '../broker/subscribe.ts';
-import { formatDestination, readDestination } from '../model/destination.ts';
+} from '../broker/sessions/connections.ts';
+import { runBrowser } from '../broker/verbs/browser.ts';
+import { subscribe, unsubscribe } from '../broker/verbs/subscribe.ts';
 import { asBrokerError, BrokerError } from '../model/errors.ts';
+import type { Limits } from '../model/limits.ts';
 import { version } from '../model/version.ts';
 import { alreadyConnected, type Command } from '../stomp/command.ts';
 import type { StompVersion } from '../stomp/frame.ts';
 import { connectedFrame, receiptFrame } from '../stomp/replies.ts';
+import { type Appending, isAppending, itemsOf } from './appends.ts';
+import { carryOutInOrder, firstPlace } from './in-order.ts';
 import { addressOf } from './outlet.ts';
 
 /** A command with the receipt that its client asked for. */
@@ -23,8 +25,7 @@ export type Step = { readonly command: Command; readonly receipt: string | undef
 /** A command that was refused; the connection ends with it. */
 export type Refusal = { readonly error: BrokerError; readonly receipt: string | undefined };
 
-type Settling = Step & { readonly command: Command & { readonly kind: 'acknowledge' | 'reject' } };
-type Sending = Step & { readonly command: Command & { readonly kind: 'send' } };
+type AppendingStep = Step & { readonly command: Appending };
 
 /** Undefined until CONNECT. */
 export function versionOf({ version }: Connection): StompVersion | undefined {
@@ -53,79 +54,46 @@ export class Exchange {
   }
 
   /**
-   * Carries out commands one by one; sends and settlements that follow one another, together.
-   * @param onDone called after each of these
+   * Carries out commands in their order, up to the first that is refused.
+   * @param onDone called after each write that they call for
    */
   async run(steps: readonly Step[], onDone: () => void): Promise<Refusal | undefined> {
     for (let at = 0; at < steps.length && !this.isOver; ) {
-      const together = steps.slice(at, at + countTogether(steps, at));
-      const refusal = together.length > 0 ? await this.#runTogether(together) : await this.#runOne(steps[at] as Step);
+      const run = appendingFrom(steps, at);
+      const refusal = run.length > 0 ? await this.#append(run, onDone) : await this.#runOne(steps[at] as Step);
       if (refusal) return refusal;
-      onDone();
-      at += Math.max(1, together.length);
+      if (run.length === 0) onDone();
+      at += Math.max(1, run.length);
     }
     return undefined;
   }
 
-  async #runOne(step: Step): Promise<Refusal | undefined> {
+  async #runOne({ command, receipt }: Step): Promise<Refusal | undefined> {
     try {
-      await this.#carryOut(step.command);
+      await this.#carryOut(command);
     } catch (error) {
-      return { error: asBrokerError(error), receipt: step.receipt };
+      return { error: asBrokerError(error), receipt };
     }
-    this.#confirm([step]);
+    this.#confirm(receipt);
     return undefined;
   }
 
-  #confirm(steps: readonly Step[]): void {
-    for (const { receipt } of steps) {
-      if (receipt !== undefined) this.replies.push(receiptFrame(receipt, this.version ?? '1.2'));
-    }
+  #confirm(receipt: string | undefined): void {
+    if (receipt !== undefined) this.replies.push(receiptFrame(receipt, this.version ?? '1.2'));
   }
 
-  /** One write for each queue or topic that is sent to, and for each shard in which deliveries end. */
-  async #runTogether(steps: readonly Step[]): Promise<Refusal | undefined> {
-    const sends = steps.filter((step): step is Sending => step.command.kind === 'send');
-    const byDestination = Map.groupBy(sends, ({ command }) => formatDestination(command.destination));
-    const settlings = steps.filter((step): step is Settling => step.command.kind !== 'send');
-    const byVerb = Map.groupBy(settlings, ({ command }) => command.kind);
-    const refusals = await Promise.all([
-      ...[...byDestination].map(([destination, mine]) => this.#send(destination, mine)),
-      ...[...byVerb].map(([verb, mine]) => this.#settle(verb, mine)),
-    ]);
-    const refused = refusals.filter((refusal) => refusal !== undefined);
-    const open = new Set(refused.flatMap(({ steps: mine }) => mine));
-    this.#confirm(steps.filter((step) => !open.has(step)));
-    return refused[0];
-  }
-
-  async #send(
-    destination: string,
-    steps: readonly Sending[],
-  ): Promise<(Refusal & { steps: readonly Step[] }) | undefined> {
-    try {
-      const messages = steps.map(({ command }) => command.message);
-      await send(this.#broker, readDestination(destination), messages);
-      return undefined;
-    } catch (error) {
-      return { error: asBrokerError(error), receipt: steps.find(({ receipt }) => receipt)?.receipt, steps };
-    }
-  }
-
-  async #settle(
-    verb: 'acknowledge' | 'reject',
-    steps: readonly Settling[],
-  ): Promise<(Refusal & { steps: readonly Step[] }) | undefined> {
-    const tokens = steps.map(({ command }) => command.token);
-    try {
-      const settlements = await (verb === 'reject' ? reject : acknowledge)(this.#broker, tokens);
-      const at = settlements.findIndex(({ error }) => error !== undefined);
-      const error = settlements[at]?.error;
-      const failed = steps.filter((_, i) => settlements[i]?.error);
-      return error && { error, receipt: steps[at]?.receipt, steps: failed };
-    } catch (error) {
-      return { error: asBrokerError(error), receipt: steps.find(({ receipt }) => receipt)?.receipt, steps };
-    }
+  /** Sends and settlements: as few writes as their order allows. */
+  async #append(steps: readonly AppendingStep[], onDone: () => void): Promise<Refusal | undefined> {
+    const { subscriptions } = this.#record;
+    const commands = steps.map(({ command }) => command);
+    const items = await itemsOf(this.#broker, subscriptions, commands);
+    const refused = await carryOutInOrder(this.#broker, items, onDone);
+    steps.forEach(({ receipt }, place) => {
+      if (!refused || place < firstPlace(refused)) this.#confirm(receipt);
+    });
+    if (!refused) return undefined;
+    const asked = refused.places.find((place) => steps[place]?.receipt !== undefined);
+    return { error: refused.error, receipt: asked === undefined ? undefined : steps[asked]?.receipt };
   }
 
   async #carryOut(command: Command): Promise<void> {
@@ -135,10 +103,7 @@ export class Exchange {
       case 'subscribe':
         return await this.#subscribe(command);
       case 'unsubscribe':
-        return await this.#unsubscribe(this.#subscriptionOf(command.id));
-      case 'acknowledge-message':
-      case 'reject-message':
-        return await this.#settleMessage(command);
+        return await this.#unsubscribe(command.id);
       case 'disconnect':
         await closeConnection(this.#broker, this.#connection, 'unsubscribed');
         this.isOver = true;
@@ -156,42 +121,79 @@ export class Exchange {
   }
 
   /** The record first, then the consumer, then the record again: a consumer whose connection went is taken out. */
-  async #subscribe({ id, destination, ack, prefetch }: Command & { kind: 'subscribe' }): Promise<void> {
-    const consumer = this.#broker.random.id();
-    const most = this.#broker.limits.subscriptionsPerConnection;
-    await this.#change((record) => withSubscription(record, { id, consumer, destination, ack }, most));
+  async #subscribe({ id, destination, ack, prefetch, browses }: Command & { kind: 'subscribe' }): Promise<void> {
+    const { limits, clock, random } = this.#broker;
+    const consumer = random.id();
+    const added = { id, consumer, destination, ack, browses };
+    await this.#change(
+      (record) =>
+        withoutEarly(record, id, clock.now()) ?? withSubscription(record, added, limits.subscriptionsPerConnection),
+    );
+    if (!this.#record.subscriptions.includes(added)) return;
     const connection = this.#connection;
     const subscription = addressOf(id, this.version ?? '1.2', ack === 'auto');
+    if (browses) {
+      this.#broker.defer(() => runBrowser(this.#broker, { consumer, destination, connection, subscription }));
+      return;
+    }
     await subscribe(this.#broker, { consumer, destination, connection, subscription, ack, prefetch });
-    if (await readConnection(this.#broker, connection)) return;
+    // The connection may have gone meanwhile and, where order is not kept, an UNSUBSCRIBE may have come.
+    const record = await readConnection(this.#broker, connection);
+    if (record?.subscriptions.some((other) => other.consumer === consumer)) return;
     await unsubscribe(this.#broker, destination, [consumer], 'lost');
   }
 
-  #subscriptionOf(id: string): ConnectionSubscription {
-    const subscription = this.#record.subscriptions.find((other) => other.id === id);
-    if (subscription) return subscription;
-    throw new BrokerError('UNKNOWN_SUBSCRIPTION', `This connection has no subscription "${id.slice(0, 64)}".`);
-  }
-
-  async #unsubscribe({ id, destination, consumer }: ConnectionSubscription): Promise<void> {
-    await unsubscribe(this.#broker, destination, [consumer], 'unsubscribed');
+  async #unsubscribe(id: string): Promise<void> {
+    const isMeant = (other: ConnectionSubscription) => other.id === id;
+    const subscription = this.#record.subscriptions.find(isMeant) ?? (await this.#noteEarly(id)).find(isMeant);
+    if (!subscription) return;
+    if (!subscription.browses) {
+      await unsubscribe(this.#broker, subscription.destination, [subscription.consumer], 'unsubscribed');
+    }
     await this.#change((record) => ({
       ...record,
-      subscriptions: record.subscriptions.filter((other) => other.id !== id),
+      subscriptions: record.subscriptions.filter((other) => !isMeant(other)),
     }));
   }
 
-  async #settleMessage(command: Command & { kind: 'acknowledge-message' | 'reject-message' }): Promise<void> {
-    const { kind, messageId, subscription } = command;
-    const candidates = subscription === undefined ? this.#record.subscriptions : [this.#subscriptionOf(subscription)];
-    // What a topic gave is done already.
-    const ofQueues = candidates.filter(({ destination }) => destination.kind === 'queue');
-    await Promise.all(
-      ofQueues.map(({ destination, consumer, ack }) =>
-        settleMessage(this.#broker, destination.name, messageId, { kind, consumer, upTo: ack === 'client' }),
-      ),
-    );
+  /**
+   * Remembers an UNSUBSCRIBE whose SUBSCRIBE may come after it, or may have come meanwhile.
+   * @returns the subscriptions as they are now
+   * @throws BrokerError UNKNOWN_SUBSCRIPTION where order is kept
+   */
+  async #noteEarly(id: string): Promise<readonly ConnectionSubscription[]> {
+    const { limits, clock } = this.#broker;
+    if (keepsOrder(limits)) {
+      throw new BrokerError('UNKNOWN_SUBSCRIPTION', `This connection has no subscription "${id.slice(0, 64)}".`);
+    }
+    await this.#change((record) => {
+      if (record.subscriptions.some((other) => other.id === id)) return record;
+      const now = clock.now();
+      return { ...record, early: [...youngOf(record, now).slice(1 - EARLY_MAX), { id, at: now }] };
+    });
+    return this.#record.subscriptions;
   }
+}
+
+/** API Gateway hands each message of a connection to an invocation of its own. */
+export function keepsOrder({ profile }: Limits): boolean {
+  return profile !== 'cloud';
+}
+
+/** No message waits longer for its invocation than one may last. @see API Gateway quotas: 29 s an integration */
+const EARLY_MS = 30_000;
+/** As many are remembered. */
+const EARLY_MAX = 16;
+
+function youngOf({ early = [] }: Connection, now: number): readonly EarlyUnsubscribe[] {
+  return early.filter(({ at }) => at > now - EARLY_MS);
+}
+
+/** A SUBSCRIBE whose UNSUBSCRIBE came before it is over already; undefined if none did. */
+function withoutEarly(record: Connection, id: string, now: number): Connection | undefined {
+  const young = youngOf(record, now);
+  const at = young.findIndex((early) => early.id === id);
+  return at === -1 ? undefined : { ...record, early: young.toSpliced(at, 1) };
 }
 
 /**
@@ -214,10 +216,9 @@ function withSubscription(record: Connection, added: ConnectionSubscription, mos
   return { ...record, subscriptions: [...record.subscriptions, added] };
 }
 
-/** How many steps from here go together: sends and settlements touch nothing of each other's. */
-function countTogether(steps: readonly Step[], from: number): number {
-  const kinds = ['send', 'acknowledge', 'reject'];
-  let at = from;
-  while (kinds.includes(steps[at]?.command.kind ?? '')) at++;
-  return at - from;
+/** The steps from here on that are carried out by appends alone, up to the first other one. */
+function appendingFrom(steps: readonly Step[], from: number): readonly AppendingStep[] {
+  const isOne = (step: Step): step is AppendingStep => isAppending(step.command);
+  const end = steps.findIndex((step, at) => at >= from && !isOne(step));
+  return steps.slice(from, end === -1 ? undefined : end).filter(isOne);
 }

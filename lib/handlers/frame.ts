@@ -1,28 +1,33 @@
 import middy from '@middy/core';
-import { type Connection, readSender } from '../broker/connections.ts';
-import type { Broker } from '../broker/parts.ts';
+import type { Broker } from '../broker/broker.ts';
+import { type Connection, readSender } from '../broker/sessions/connections.ts';
 import { asBrokerError, BrokerError } from '../model/errors.ts';
 import { readCommand } from '../stomp/command.ts';
 import type { Frame, StompVersion } from '../stomp/frame.ts';
 import { decodeFrames } from '../stomp/parser.ts';
 import { errorFrame } from '../stomp/replies.ts';
+import type { Head } from '../store/port.ts';
+import type { Environment } from './environment.ts';
 import type { SocketEvent } from './events.ts';
-import { Exchange, type Refusal, type Step, versionOf } from './exchange.ts';
+import { Exchange, keepsOrder, type Refusal, type Step, versionOf } from './exchange.ts';
 import { admit } from './guard.ts';
 import { endAfterwards, observed } from './middleware.ts';
-import type { Bench } from './parts.ts';
 import { postReplies } from './replies.ts';
 
-/** One message may ask for more writes than a shard's inbox takes before its next turn. */
-const WRITES_PER_TURN = 16;
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+
+/** One message may ask a shard for more than its inbox takes before its next turn. */
+const ENTRIES_PER_TURN = 16;
 
 /** Takes a WebSocket message: one or several whole frames. Replies are posted; an ERROR ends the connection. */
-export function frameHandler(bench: Bench) {
+export function frameHandler(environment: Environment) {
   return middy<SocketEvent, { statusCode: number }>()
-    .use(observed(bench))
-    .use(endAfterwards(bench))
+    .use(observed(environment))
+    .use(endAfterwards(environment))
     .handler(async (event) => {
-      await takeMessage(bench, event.requestContext.connectionId, octetsOf(event));
+      const octets = octetsOf(event);
+      if (!isHeartBeat(octets)) await takeMessage(environment, event.requestContext.connectionId, octets);
       return { statusCode: 200 };
     });
 }
@@ -31,29 +36,35 @@ function octetsOf(event: SocketEvent): Buffer {
   return Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8');
 }
 
-async function takeMessage(bench: Bench, connection: string, octets: Buffer): Promise<void> {
+/** Line ends alone: nothing has to be known of the connection to do nothing. @see STOMP 1.2 Heart-beating */
+function isHeartBeat(octets: Buffer): boolean {
+  return octets.every((octet) => octet === LINE_FEED || octet === CARRIAGE_RETURN);
+}
+
+async function takeMessage(environment: Environment, connection: string, octets: Buffer): Promise<void> {
   // Receipts go out before the turns that the commands call for: nobody waits for more than what is durable.
   const turns: (() => Promise<unknown>)[] = [];
   let isAnswered = false;
   // A turn defers work of its own, long after the answer: that has nobody to wait for.
   const defer: Broker['defer'] = (work) => {
-    if (isAnswered) bench.broker.defer(work);
+    if (isAnswered) environment.broker.defer(work);
     else turns.push(work);
   };
-  const broker: Broker = { ...bench.broker, defer };
+  const latest = new Map<string, Head>();
+  const broker: Broker = { ...environment.broker, defer, latest };
   const takeTurns = () => {
-    for (const turn of turns.splice(0)) bench.broker.defer(turn);
+    for (const turn of turns.splice(0)) environment.broker.defer(turn);
+    latest.clear();
   };
-  let writes = 0;
   const onDone = () => {
-    if (++writes % WRITES_PER_TURN === 0) takeTurns();
+    for (const { inbox } of latest.values()) if (inbox.length >= ENTRIES_PER_TURN) return takeTurns();
   };
   const letGo = () => {
     isAnswered = true;
     takeTurns();
   };
   try {
-    await answer(bench, broker, connection, octets, onDone, letGo);
+    await answer(environment, broker, connection, octets, onDone, letGo);
   } finally {
     letGo();
   }
@@ -61,7 +72,7 @@ async function takeMessage(bench: Bench, connection: string, octets: Buffer): Pr
 
 /** @param onHeldUp called when replies are throttled: nobody else waits for them */
 async function answer(
-  { access, push }: Bench,
+  { access, push }: Environment,
   broker: Broker,
   connection: string,
   octets: Buffer,
@@ -86,7 +97,7 @@ type Outcome = {
 };
 
 async function carryOut(
-  access: Bench['access'],
+  access: Environment['access'],
   broker: Broker,
   connection: string,
   octets: Buffer,
@@ -95,11 +106,12 @@ async function carryOut(
   const { limits } = broker;
   const record = await readRecord(broker, connection);
   if (record instanceof BrokerError) {
-    const [frame] = decodeFrames(octets, { limits, version: '1.2', role: 'server' }).frames;
-    return { replies: [], refused: { error: record, receipt: frame?.headers.receipt }, version: '1.2', isOver: false };
+    const { frames, version } = decodeFrames(octets, { limits, version: undefined, role: 'server' });
+    const refused = { error: record, receipt: frames[0]?.headers.receipt };
+    return { replies: [], refused, version: version ?? '1.2', isOver: false };
   }
   const agreed = versionOf(record);
-  const parsed = decodeFrames(octets, { limits, version: agreed ?? '1.2', role: 'server' });
+  const parsed = decodeFrames(octets, { limits, version: agreed, role: 'server' });
   const read = readSteps(parsed.frames, agreed, limits);
   const unread: Refusal | undefined = parsed.error && {
     error: parsed.error,
@@ -110,7 +122,16 @@ async function carryOut(
   const refusedLater = admitted?.refusal ?? read.refusal ?? unread;
   const refused =
     (await exchange.run(admitted?.steps ?? read.steps, onDone)) ?? (exchange.isOver ? undefined : refusedLater);
-  return { replies: [...exchange.replies], refused, version: exchange.version ?? '1.2', isOver: exchange.isOver };
+  const version = exchange.version ?? parsed.version ?? '1.2';
+  // What is handled after a DISCONNECT that it was sent before has nobody to be told, nor anything to end.
+  const isLate = !keepsOrder(limits) && !exchange.isOver && (await isClosed(broker, connection, refused));
+  return { replies: [...exchange.replies], refused: isLate ? undefined : refused, version, isOver: exchange.isOver };
+}
+
+async function isClosed(broker: Broker, connection: string, refused: Refusal | undefined): Promise<boolean> {
+  if (!refused) return false;
+  const record = await readRecord(broker, connection);
+  return !(record instanceof BrokerError) && record.isOver === true;
 }
 
 /** A failure is the client's to know, as any other: nobody else would tell it in STOMP. */
@@ -128,7 +149,7 @@ async function readRecord(broker: Broker, connection: string): Promise<Connectio
 function readSteps(
   frames: readonly Frame[],
   agreed: StompVersion | undefined,
-  limits: Bench['broker']['limits'],
+  limits: Environment['broker']['limits'],
 ): { steps: Step[]; refusal: Refusal | undefined } {
   const steps: Step[] = [];
   let version = agreed;

@@ -2,10 +2,9 @@ import type { Access } from '../access/access.ts';
 import { credentialsOf } from '../access/credentials.ts';
 import type { Grants } from '../access/grants.ts';
 import type { Principal } from '../access/principal.ts';
-import type { Connection } from '../broker/connections.ts';
-import type { Broker } from '../broker/parts.ts';
-import { forgetSession, recordSession } from '../broker/sessions.ts';
-import { destinationOfToken } from '../broker/settlement.ts';
+import type { Broker } from '../broker/broker.ts';
+import type { Connection } from '../broker/sessions/connections.ts';
+import { forgetSession, recordSession } from '../broker/sessions/sessions.ts';
 import { formatDestination } from '../model/destination.ts';
 import { asBrokerError } from '../model/errors.ts';
 import type { Command } from '../stomp/command.ts';
@@ -73,9 +72,7 @@ function check(grants: Grants, command: Command): void {
       grants.demand('read', formatDestination(command.destination));
       break;
     case 'acknowledge':
-    case 'reject': {
-      const destination = destinationOfToken(command.token);
-      if (destination !== undefined) grants.demand('read', destination);
-    }
+    case 'reject':
+      grants.demand('read', command.token.shard);
   }
 }

@@ -1,18 +1,18 @@
 import type { MiddlewareObj } from '@middy/core';
 import { asBrokerError } from '../model/errors.ts';
-import type { Bench } from './parts.ts';
+import type { Environment } from './environment.ts';
 
 /** Awaits what an invocation deferred where it would freeze otherwise, and logs what failed. */
-export function endAfterwards({ broker, afterwards, parts }: Bench): MiddlewareObj {
+export function endAfterwards({ broker, afterwards, given }: Environment): MiddlewareObj {
   const end = async () => {
-    if (parts.endsWithReply) await afterwards.settled();
+    if (given.endsWithReply) await afterwards.idle();
   };
   return {
     after: end,
     async onError({ error }) {
       const failure = asBrokerError(error);
       broker.log('invocation failed', { code: failure.code }, failure);
-      parts.onFailure?.(failure);
+      given.onFailure?.(failure);
       await end();
     },
   };
@@ -24,7 +24,7 @@ type Identified = {
 };
 
 /** Tells whoever watches of the invocation. Used first, so that it begins before and ends after all others. */
-export function observed({ parts: { invocations } }: Bench): MiddlewareObj {
+export function observed({ given: { invocations } }: Environment): MiddlewareObj {
   const end = () => invocations?.end();
   return {
     before({ event, context }) {

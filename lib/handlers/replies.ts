@@ -1,5 +1,5 @@
-import { backOff } from '../broker/inbox.ts';
-import type { Broker } from '../broker/parts.ts';
+import type { Broker } from '../broker/broker.ts';
+import { backOff } from '../broker/inbox/leases.ts';
 import { type Push, packFrames } from '../gateway/push.ts';
 
 type Replies = {
@@ -19,7 +19,7 @@ type Replies = {
 export async function postReplies({ broker, push, connection, replies, onHeldUp }: Replies): Promise<boolean> {
   const { clock, limits } = broker;
   const giveUpAt = clock.now() + limits.retryMs;
-  for (const post of packFrames(replies, limits.postBytes)) {
+  for (const post of packFrames(replies, limits.postBytes, push.endsLines?.(connection))) {
     let outcome = await push.post(connection, post, limits.postMs);
     for (let tries = 0; outcome === 'refused' && clock.now() < giveUpAt; tries++) {
       onHeldUp();

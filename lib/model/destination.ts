@@ -11,14 +11,21 @@ const prefixes = [
   ['/temp-topic/', 'temp-topic'],
 ] as const;
 
-/** Letters, digits and what brokers commonly allow; never a backslash, a colon, a comma or a wildcard. */
-const segment = /^[\p{L}\p{N}._~!@$()+=;-]+$/u;
+const deadLetterPrefix = 'DLQ.';
+
+/**
+ * Letters of every script, with their marks, digits and what brokers commonly allow; never a backslash, a colon, a comma
+ * or a wildcard.
+ */
+const segment = /^[\p{L}\p{M}\p{N}._~!@$()+=;-]+$/u;
+/** What stands for several names at once. @see ActiveMQ: wildcards; RabbitMQ: topic exchanges */
+const wildcards = /[*>#]/;
 /** Segments that are verbs of the REST paths, so that `/v1/queues/{name}/receive` is never ambiguous. */
 const reserved = new Set(['messages', 'receive']);
 
 /**
  * Reads a destination as clients write it: `/queue/a/b`, `/topic/prices`, `/temp-queue/x`; a bare name is a queue.
- * @throws BrokerError INVALID_DESTINATION, naming what is wrong and what is allowed.
+ * @throws BrokerError INVALID_DESTINATION, naming what is wrong and what is allowed; NOT_SUPPORTED for a wildcard.
  */
 export function parseDestination(text: string, limits: Limits): Destination {
   const found = prefixes.find(([prefix]) => text.startsWith(prefix));
@@ -26,21 +33,40 @@ export function parseDestination(text: string, limits: Limits): Destination {
     throw invalid(text, 'it begins with none of /queue/, /topic/, /temp-queue/ and /temp-topic/');
   }
   const name = found ? text.slice(found[0].length) : text;
-  checkName(text, name, limits);
-  return { kind: found?.[1] ?? 'queue', name };
+  const destination: Destination = { kind: found?.[1] ?? 'queue', name };
+  checkLength(destination, limits);
+  checkName(text, name);
+  return destination;
 }
 
-function checkName(text: string, name: string, limits: Limits): void {
-  if (Buffer.byteLength(text) > limits.destinationBytes) {
-    throw invalid(text.slice(0, 64), `it is longer than ${limits.destinationBytes} octets`);
-  }
+/** Measured with its prefix, whether that was written or not. The name of a queue leaves room for that of its dead letters. */
+function checkLength(destination: Destination, { destinationBytes }: Limits): void {
+  const formatted = formatDestination(destination);
+  const sizeBytes = Buffer.byteLength(formatted);
+  const leavesRoom = destination.kind === 'queue' && !isDeadLetterQueue(destination.name);
+  const most = destinationBytes - (leavesRoom ? deadLetterPrefix.length : 0);
+  if (sizeBytes <= most) return;
+  const why = `with its prefix it has ${sizeBytes} octets, and may have ${most}`;
+  const room = `: its dead-letter queue, of ${deadLetterPrefix.length} more, has ${destinationBytes}`;
+  throw invalid(`${formatted.slice(0, 64)}…`, leavesRoom ? why + room : why);
+}
+
+function checkName(text: string, name: string): void {
   if (name === '') throw invalid(text, 'the name is empty');
+  if (wildcards.test(name)) throw unsupported(text);
+  // Two that look alike would be two queues, by the machine that wrote them.
+  if (name !== name.normalize('NFC')) {
+    throw invalid(text, 'the name is not in the Unicode normalisation form NFC, which it must be written in');
+  }
   for (const part of name.split('/')) {
     if (part === '') throw invalid(text, 'a segment of the name is empty');
     if (reserved.has(part)) throw invalid(text, `no segment of a name may be "${part}"`);
     if (part === '.' || part === '..') throw invalid(text, 'no segment of a name may be "." or ".."');
     if (!segment.test(part)) {
-      throw invalid(text, 'a name holds letters, digits and . _ ~ ! @ $ ( ) + = ; - in segments separated by /');
+      throw invalid(
+        text,
+        'a name holds letters with their marks, digits and . _ ~ ! @ $ ( ) + = ; - in segments separated by /',
+      );
     }
   }
 }
@@ -49,6 +75,11 @@ function invalid(text: string, why: string): BrokerError {
   return new BrokerError('INVALID_DESTINATION', `The destination "${text}" is not valid: ${why}.`, {
     details: { destination: text },
   });
+}
+
+function unsupported(text: string): BrokerError {
+  const message = `The destination "${text}" is not supported: wildcards (* > #) are not.`;
+  return new BrokerError('NOT_SUPPORTED', message, { details: { destination: text } });
 }
 
 /** The canonical text of a destination, e.g. `/queue/orders`. */
@@ -61,8 +92,6 @@ export function readDestination(formatted: string): Destination {
   const [prefix, kind] = prefixes.find(([start]) => formatted.startsWith(start)) ?? ['', 'queue'];
   return { kind, name: formatted.slice(prefix.length) };
 }
-
-const deadLetterPrefix = 'DLQ.';
 
 /** What lies in a dead-letter queue is not dead-lettered again. */
 export function isDeadLetterQueue(queue: string): boolean {

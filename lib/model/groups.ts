@@ -9,11 +9,14 @@ export const DEFAULT_GROUP = 'default';
 export type DestinationGroup = {
   /** 1 to 32 of a-z, 0-9 and -, beginning with a letter: it is part of a table's name. */
   readonly name: string;
-  /** Which destinations belong to it, as patterns: `/queue/orders.>`. At least one. */
+  /**
+   * Which new destinations go to it, as patterns: `/queue/orders.>`. With none, the group is being given up: it keeps
+   * its table, and what lives there, until that is moved.
+   */
   readonly destinations: readonly string[];
 };
 
-/** Which group a shard belongs to. */
+/** Which group a new shard goes to. One that exists stays in the group that it was created in, or moved to. */
 export type Grouping = { readonly names: readonly string[]; readonly groupOf: (shard: string) => string };
 
 const groupName = /^[a-z][a-z0-9-]{0,31}$/;
@@ -21,7 +24,7 @@ const groupName = /^[a-z][a-z0-9-]{0,31}$/;
 /**
  * Groups destinations. Of several groups that a destination matches, the first has it; what none matches belongs to
  * `default`. A dead-letter queue belongs to its queue's group.
- * @throws BrokerError INVALID_REQUEST for a name that is not valid or occurs twice, and a group without destinations;
+ * @throws BrokerError INVALID_REQUEST for a name that is not valid or occurs twice;
  * INVALID_DESTINATION for a pattern that is not valid
  */
 export function groupDestinations(groups: readonly DestinationGroup[]): Grouping {
@@ -29,7 +32,6 @@ export function groupDestinations(groups: readonly DestinationGroup[]): Grouping
   const rules = groups.map(({ name, destinations }) => {
     if (!groupName.test(name)) throw invalid(name, 'its name is 1 to 32 of a-z, 0-9 and -, beginning with a letter');
     if (names.includes(name)) throw invalid(name, `there is one of this name already; "${DEFAULT_GROUP}" always is`);
-    if (destinations.length === 0) throw invalid(name, 'it names no destinations');
     names.push(name);
     return { name, patterns: destinations.map(parsePattern) };
   });

@@ -1,13 +1,16 @@
-import { BrokerError } from './errors.ts';
-
 const KiB = 1024;
 const MiB = 1024 * KiB;
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 
-/** What a broker accepts and holds, by profile. Sizes are in octets of UTF-8 or of the body; times in milliseconds. */
+/**
+ * What a broker accepts and holds, by profile. Sizes are in octets of UTF-8 or of the body; times in milliseconds. What
+ * each may be is in `limit-rules.ts`.
+ */
 export type Limits = {
+  /** Where they are kept: in this process, in items of DynamoDB, or there and through API Gateway. */
+  readonly profile: 'local' | 'localOnDynamo' | 'cloud';
   /** The largest body of one message. */
   readonly bodyBytes: number;
   /** The most that a message may take of a MESSAGE frame: its body, and its headers without those of the broker. */
@@ -18,7 +21,7 @@ export type Limits = {
   readonly headerCount: number;
   /** The longest header line, name and value. */
   readonly headerBytes: number;
-  /** The longest destination name, prefix included. */
+  /** The longest destination, prefix included, in octets of UTF-8; a queue leaves room for `DLQ.` in it. */
   readonly destinationBytes: number;
   /** The longest STOMP subscription id: it is kept in the shard's head. */
   readonly subscriptionIdBytes: number;
@@ -36,7 +39,12 @@ export type Limits = {
   /** Messages in flight and consumers on one shard. */
   readonly inFlightPerShard: number;
   readonly consumersPerShard: number;
-  /** Messages pushed by one turn, and the octets of their bodies. */
+  /**
+   * What dead letters that wait for their queue may take of their shard's head, in octets, before it delivers nothing
+   * more. What was in flight then may come on top.
+   */
+  readonly outgoingBytes: number;
+  /** Messages pushed by one turn, and the octets of their bodies and headers. */
   readonly turnMessages: number;
   readonly turnBytes: number;
   /** Entries in a shard's inbox; the reserve is kept for acknowledgements, rejects and leaves. */
@@ -59,10 +67,14 @@ export type Limits = {
   readonly waitMs: number;
   readonly visibilityMs: number;
   readonly visibilityMaxMs: number;
+  /** What the messages of one REST reply may take of it, as a Lambda function hands it on: JSON in JSON. */
+  readonly replyBytes: number;
   /** The most messages that one receive takes. */
   readonly receiveCount: number;
   /** The most messages that one page of a browse shows. */
   readonly browseCount: number;
+  /** How long a request may take in all: waiting, trying, and the turn that serves it. */
+  readonly requestMs: number;
   /** How long a request goes on trying against a full inbox or a throttled store. */
   readonly retryMs: number;
   /** How long bodies outlive their writing; halfway, what is still unconsumed is extended. */
@@ -70,9 +82,12 @@ export type Limits = {
   /** How often a consumer with messages in flight is asked whether it is still there: first, and at most. */
   readonly probeMs: number;
   readonly probeMaxMs: number;
-  /** Half a frame, then silence: how long an ordered transport waits for the rest. */
+  /**
+   * Half a frame, then silence: how long an ordered transport waits for the rest. As long may a client take nothing
+   * though more waits for it.
+   */
   readonly frameIdleMs: number;
-  /** What the server offers and asks as heart-beats; 0 is none. */
+  /** How often the server sends heart-beats at most, and how often it asks for them at most; 0 is never. */
   readonly heartBeatSendMs: number;
   readonly heartBeatReceiveMs: number;
   /** True where the transport carries text alone: other bodies travel as base64. */
@@ -97,6 +112,7 @@ const shared = {
   postsAtOnce: 64,
   unknownPostMs: 30 * SECOND_MS,
   waitMs: 20 * SECOND_MS,
+  requestMs: DAY_MS,
   visibilityMs: 30 * SECOND_MS,
   visibilityMaxMs: 12 * 60 * MINUTE_MS,
   browseCount: 1000,
@@ -107,8 +123,17 @@ const shared = {
   frameIdleMs: 30 * SECOND_MS,
 } satisfies Partial<Limits>;
 
+/** A post of less time than this would end in doubt. */
+export const LEAST_POST_MS = 100;
+
+/** How much of its lease a master must have left to begin a push: of a short lease, a quarter. */
+export function leastPushMs({ leaseMs }: Pick<Limits, 'leaseMs'>): number {
+  return Math.min(LEAST_POST_MS, leaseMs / 4);
+}
+
 /** One process with an embedded store. */
 export const localLimits: Limits = {
+  profile: 'local',
   ...shared,
   bodyBytes: 4 * MiB,
   deliveryBytes: 6 * MiB,
@@ -118,21 +143,25 @@ export const localLimits: Limits = {
   prefetchMax: 4096,
   inFlightPerShard: 8192,
   consumersPerShard: 1024,
+  outgoingBytes: MiB,
   turnMessages: 1024,
   turnBytes: 4 * MiB,
   inboxEntries: 1024,
   inboxReserve: 64,
+  replyBytes: 64 * MiB,
   receiveCount: 1000,
-  heartBeatSendMs: 10 * SECOND_MS,
-  heartBeatReceiveMs: 10 * SECOND_MS,
+  heartBeatSendMs: SECOND_MS,
+  heartBeatReceiveMs: SECOND_MS,
   textOnly: false,
 };
 
 /**
  * Heads and bodies in DynamoDB, frames through API Gateway: 400 KB an item, 128 KB a WebSocket message. A message fits
- * one with 2 KB for the broker's headers, by whichever door it came: what is taken can be delivered.
+ * one with 2 KB for the broker's headers, by whichever door it came: what is taken can be delivered. A function's reply
+ * has 6 MB.
  */
 export const cloudLimits: Limits = {
+  profile: 'cloud',
   ...shared,
   bodyBytes: 126 * KiB,
   deliveryBytes: 126 * KiB,
@@ -142,8 +171,11 @@ export const cloudLimits: Limits = {
   prefetchMax: 256,
   inFlightPerShard: 256,
   consumersPerShard: 32,
+  outgoingBytes: 128 * KiB,
   turnMessages: 128,
   turnBytes: MiB,
+  replyBytes: 5 * MiB,
+  requestMs: 27 * SECOND_MS,
   receiveCount: 100,
   heartBeatSendMs: 0,
   heartBeatReceiveMs: 4 * MINUTE_MS,
@@ -153,6 +185,7 @@ export const cloudLimits: Limits = {
 /** The local server on DynamoDB tables: what an item holds bounds the bodies, its own sockets carry any octet. */
 export const localOnDynamoLimits: Limits = {
   ...cloudLimits,
+  profile: 'localOnDynamo',
   bodyBytes: 256 * KiB,
   deliveryBytes: 320 * KiB,
   frameBytes: 320 * KiB,
@@ -160,23 +193,3 @@ export const localOnDynamoLimits: Limits = {
   heartBeatReceiveMs: localLimits.heartBeatReceiveMs,
   textOnly: false,
 };
-
-/**
- * A profile with some of its limits changed.
- * @throws BrokerError INVALID_REQUEST for a name that is no limit, and a value of another kind than the profile's
- */
-export function withLimits(profile: Limits, changes: object): Limits {
-  for (const [name, value] of Object.entries(changes)) {
-    const kind = typeof profile[name as keyof Limits];
-    if (kind === 'undefined')
-      throw invalid(name, `there is none of this name; there are ${Object.keys(profile).join(', ')}`);
-    if (typeof value !== kind) throw invalid(name, `it is a ${kind}`);
-    if (kind === 'number' && !(Number.isInteger(value) && value >= 0))
-      throw invalid(name, 'it is a whole number from 0');
-  }
-  return { ...profile, ...changes };
-}
-
-function invalid(name: string, why: string): BrokerError {
-  return new BrokerError('INVALID_REQUEST', `The limit "${name.slice(0, 64)}" is not valid: ${why}.`);
-}

@@ -29,7 +29,10 @@ export type Delivery = {
   readonly token: string;
   /** True if some consumer may have had the message before. */
   readonly redelivered: boolean;
-  /** Deliveries of it that have ended without an acknowledgement, plus this one. At least 1. */
+  /**
+   * Deliveries of it that have ended without an acknowledgement and count towards dead-lettering, plus this one. From 1;
+   * from 2 if it is redelivered. @see JMS 3.1 §3.5.11 JMSXDeliveryCount
+   */
   readonly deliveryCount: number;
 };
 

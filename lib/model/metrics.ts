@@ -14,6 +14,8 @@ export const metricUnits = {
   expired: 'Count',
   /** Non-persistent messages that a crash may have delivered, and bodies that were missing. */
   dropped: 'Count',
+  /** Persistent messages whose bodies were missing: they are kept apart, and nobody gets them. */
+  missing: 'Count',
   /** How long ago the oldest unconsumed message of a queue came. */
   ageOfOldestMs: 'Milliseconds',
   /** Messages that are ready. Of watched queues alone. */
@@ -33,6 +35,10 @@ export const metricUnits = {
   sweepShards: 'Count',
   /** Due shards that a sweep had no time for: the next one begins with them. */
   sweepLeft: 'Count',
+  /** Passwords and tokens that were wrong. */
+  loginsRefused: 'Count',
+  /** Tables of which a sweep could not read what is due, and shards that it failed at: the next one tries again. */
+  sweepFailed: 'Count',
   connects: 'Count',
   disconnects: 'Count',
 } as const satisfies Readonly<Record<string, 'Count' | 'Milliseconds'>>;

@@ -10,7 +10,7 @@ export type Pattern = { readonly text: string; readonly matches: (destination: s
 export const EVERYTHING = '>';
 
 const part = '[^./]+';
-const literal = /^[\p{L}\p{N}_~!@$()+=;-]+$/u;
+const literal = /^[\p{L}\p{M}\p{N}_~!@$()+=;-]+$/u;
 
 /**
  * Reads a pattern, which is held against destinations as `formatDestination` writes them.
@@ -18,6 +18,7 @@ const literal = /^[\p{L}\p{N}_~!@$()+=;-]+$/u;
  * @see ActiveMQ: wildcards
  */
 export function parsePattern(text: string): Pattern {
+  if (text !== text.normalize('NFC')) throw invalidPattern(text, 'it is not in the Unicode normalisation form NFC');
   const pieces = text.split(/([./])/);
   const source = pieces.map((piece, at) => {
     if (piece === '.' || piece === '/') return `\\${piece}`;

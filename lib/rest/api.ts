@@ -1,13 +1,16 @@
 import { type Context, Hono } from 'hono';
 import type { Grants } from '../access/grants.ts';
-import type { Broker } from '../broker/parts.ts';
+import type { Broker } from '../broker/broker.ts';
+import type { Caller } from '../model/caller.ts';
 import { asBrokerError, BrokerError } from '../model/errors.ts';
 import { browserRules } from './browsers.ts';
 import { browseRoute } from './browsing.ts';
 import { deliveryRoutes } from './deliveries.ts';
 import { errorResponse } from './failures.ts';
-import { challengesOf, type Gate, grantsOf } from './gate.ts';
+import { callerOf, type Gate, hintsOf, nobody } from './gate.ts';
+import { groupRoutes } from './groups.ts';
 import { describeApi } from './openapi.ts';
+import { LOOPBACK } from './origin.ts';
 import { purgeRoute, queueRoutes } from './queues.ts';
 import { receiveRoute } from './receiving.ts';
 import { queueNamed, type Route, routeFinder } from './route.ts';
@@ -19,7 +22,7 @@ export type RestOptions = {
   readonly broker: Broker;
   /** The broker's version, as the description and the health check show it. */
   readonly version: string;
-  /** Origins of pages that may use it, besides those on loopback. Default: none. */
+  /** Origins of pages that may use it; `loopback` stands for all of those. Default: these alone. */
   readonly allowedOrigins?: readonly string[];
   /** True if it is reached by loopback names alone: others are refused. Default: false. */
   readonly loopbackOnly?: boolean;
@@ -27,16 +30,22 @@ export type RestOptions = {
   readonly gate?: Gate | undefined;
 };
 
-/** After how many seconds to try again what may succeed later. */
-const RETRY_AFTER_SECONDS = 1;
+/** What `hono/aws-lambda` shows of an invocation; `caller` is in the context of a self-hosted broker alone. */
+type Invoked = { readonly Bindings: { readonly lambdaContext?: { readonly caller?: Caller | undefined } } };
+
+/**
+ * Replies may hold messages: no cache keeps them, and no browser takes what somebody sent for a page.
+ * @see RFC 9111 §5.2.2.5; WHATWG Fetch, "X-Content-Type-Options"
+ */
+const forItsClientAlone = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
 
 /**
  * The REST interface, described at `/openapi.json`. Whatever fails answers `{error: {code, message, retryable}}` with
  * the status of its code.
  */
-export function restApi(options: RestOptions): Hono {
-  const { broker, version, gate, allowedOrigins = [], loopbackOnly = false } = options;
-  const app = new Hono();
+export function restApi(options: RestOptions): Hono<Invoked> {
+  const { broker, version, gate, allowedOrigins = [LOOPBACK], loopbackOnly = false } = options;
+  const app = new Hono<Invoked>();
   const find = routeFinder(routesOf(broker, version, gate));
   app.use(browserRules(allowedOrigins, loopbackOnly));
   app.all('*', async (c) => {
@@ -46,12 +55,18 @@ export function restApi(options: RestOptions): Hono {
     const method = c.req.method === 'HEAD' ? 'GET' : c.req.method;
     const route = match.routes.find((candidate) => candidate.method === method);
     if (!route) return wrongMethod(method, match.routes);
-    const grants = gate && route.needs !== 'nothing' ? await grantsOf(gate, c) : undefined;
+    const { by, grants } = gate && route.needs !== 'nothing' ? await callerOf(gate, c) : nobody;
     const readName = route.readName ?? ((written: string) => queueNamed(written, broker.limits));
     const name = match.name === '' ? '' : readName(match.name);
     demand(grants, route, name);
-    const { status, json } = await route.handle({ request: c.req, name, grants });
-    return json === undefined ? new Response(null, { status }) : Response.json(json, { status });
+    const {
+      status,
+      json,
+      what = name,
+    } = await route.handle({ request: c.req, name, grants, caller: c.env?.lambdaContext?.caller });
+    if (route.audited !== undefined) broker.audit(route.audited, { by, what });
+    const headers = route.needs === 'nothing' ? {} : forItsClientAlone;
+    return json === undefined ? new Response(null, { status }) : jsonOf(json, { status, headers });
   });
   app.onError((cause, c) => refuse(broker, gate, cause, c));
   return app;
@@ -72,6 +87,7 @@ function routesOf(broker: Broker, version: string, gate: Gate | undefined): read
     purgeRoute(broker),
     receiveRoute(broker),
     ...queueRoutes(broker),
+    ...groupRoutes(broker),
     ...deliveryRoutes(broker),
     ...userRoutes(broker, gate),
   ];
@@ -109,7 +125,7 @@ function aboutRoutes(version: string, routes: readonly Route[]): readonly Route[
 function wrongMethod(method: string, routes: readonly Route[]): Response {
   const allow = routes.map((route) => route.method).join(', ');
   const error = new BrokerError('NOT_SUPPORTED', `${method} is not for this path; it takes ${allow}.`);
-  return Response.json(errorResponse(error).json, { status: 405, headers: { allow } });
+  return jsonOf(errorResponse(error).json, { status: 405, headers: { allow } });
 }
 
 function refuse(broker: Broker, gate: Gate | undefined, cause: unknown, { req }: Context): Response {
@@ -118,7 +134,13 @@ function refuse(broker: Broker, gate: Gate | undefined, cause: unknown, { req }:
     broker.log('request failed', { method: req.method, path: req.path, code: error.code }, error);
   }
   const { status, json } = errorResponse(error);
-  const headers: Record<string, string> = error.retryable ? { 'retry-after': String(RETRY_AFTER_SECONDS) } : {};
-  if (error.code === 'UNAUTHENTICATED') headers['www-authenticate'] = challengesOf(gate);
-  return Response.json(json, { status, headers });
+  return jsonOf(json, { status, headers: hintsOf(error, gate?.access) });
+}
+
+/** JSON with a line's end, so that a terminal shows its prompt on a line of its own. */
+function jsonOf(json: unknown, { status, headers }: ResponseInit): Response {
+  return new Response(`${JSON.stringify(json)}\n`, {
+    status: status ?? 200,
+    headers: { ...(headers as Record<string, string> | undefined), 'content-type': 'application/json' },
+  });
 }

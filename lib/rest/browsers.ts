@@ -8,7 +8,7 @@ const HEADERS = 'authorization, content-type';
 
 /**
  * Keeps foreign pages out, and lets allowed ones read the replies.
- * @param allowed origins besides those on loopback
+ * @param allowed origins; `loopback` stands for all of those
  * @param loopbackOnly true if the broker is reached by loopback names alone
  * @see WHATWG Fetch, "CORS protocol"
  */

@@ -18,17 +18,33 @@ export function fields<Shape extends z.core.$ZodShape>(shape: Shape) {
 /**
  * The value, if it is as the schema says.
  * @param whole what to call the value itself, e.g. "The request"
+ * @param object what to call an object
  * @throws BrokerError INVALID_REQUEST, naming each path that is wrong and what is allowed there
  */
-export function check<S extends z.core.$ZodType>(schema: S, value: unknown, whole: string): z.output<S> {
+export function check<S extends z.core.$ZodType>(
+  schema: S,
+  value: unknown,
+  whole: string,
+  object = 'a JSON object',
+): z.output<S> {
   const result = z.safeParse(schema, value);
   if (result.success) return result.data;
-  const violations = result.error.issues.slice(0, SHOWN).map((issue) => ({
-    path: pathOf(issue.path),
-    message: ruleOf(issue, value),
-  }));
+  const violations = result.error.issues
+    .flatMap(innermost)
+    .slice(0, SHOWN)
+    .map((issue) => ({
+      path: pathOf(issue.path),
+      message: ruleOf(issue, value, object),
+    }));
   const texts = violations.map(({ path, message }) => `${path || whole} ${message}`);
   throw new BrokerError('INVALID_REQUEST', `${texts.join('; ')}.`, { details: { violations } });
+}
+
+/** Where a value is of one of the kinds that are allowed, what is wrong inside it. */
+function innermost(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  const inside = issue.errors.find((branch) => branch.length > 0 && branch.every(({ path }) => path.length > 0));
+  return inside?.flatMap((inner) => innermost({ ...inner, path: [...issue.path, ...inner.path] })) ?? [issue];
 }
 
 /** `messages[2].priority` */
@@ -39,10 +55,12 @@ function pathOf(path: readonly PropertyKey[]): string {
   }, '');
 }
 
-function ruleOf(issue: z.core.$ZodIssue, value: unknown): string {
+function ruleOf(issue: z.core.$ZodIssue, value: unknown, object: string): string {
   switch (issue.code) {
-    case 'invalid_type':
-      return `${at(value, issue.path) === undefined ? 'is missing: it' : ''} must be ${typeNames[issue.expected] ?? issue.expected}`.trim();
+    case 'invalid_type': {
+      const type = issue.expected === 'object' || issue.expected === 'record' ? object : typeNames[issue.expected];
+      return `${at(value, issue.path) === undefined ? 'is missing: it' : ''} must be ${type ?? issue.expected}`.trim();
+    }
     case 'invalid_value':
       return `must be ${issue.values.map((allowed) => JSON.stringify(allowed)).join(' or ')}`;
     case 'too_small':
@@ -60,8 +78,6 @@ const typeNames: Readonly<Record<string, string>> = {
   int: 'a whole number',
   boolean: 'true or false',
   array: 'an array',
-  object: 'a JSON object',
-  record: 'a JSON object',
 };
 
 function measure(origin: string): string {

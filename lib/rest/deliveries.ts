@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import type { Grants } from '../access/grants.ts';
-import type { Broker } from '../broker/parts.ts';
-import { acknowledge, destinationOfToken, extend, reject, type Settlement } from '../broker/settlement.ts';
+import type { Broker } from '../broker/broker.ts';
+import { acknowledge, destinationOfToken, extend, reject, type Settlement } from '../broker/verbs/settlement.ts';
 import { check, fields } from './check.ts';
 import { failureOf } from './failures.ts';
 import { visibilityOf } from './receiving.ts';

@@ -1,8 +1,8 @@
 import type { Context } from 'hono';
 import type { Access } from '../access/access.ts';
-import { notAuthenticated, readAuthorization } from '../access/credentials.ts';
+import { readAuthorization } from '../access/credentials.ts';
 import type { Grants } from '../access/grants.ts';
-import { readPrincipal } from '../access/principal.ts';
+import type { BrokerError } from '../model/errors.ts';
 
 /** Who may ask for what. */
 export type Gate = {
@@ -11,32 +11,30 @@ export type Gate = {
   readonly revoking: <T>(user: string, change: () => Promise<T>) => Promise<T>;
 };
 
-/** What API Gateway hands on of its authorizer. @see the HTTP API's payload format 2.0 */
-type GatewayEnv = {
-  readonly event?: {
-    readonly requestContext?: {
-      readonly authorizer?: { readonly lambda?: { readonly principal?: string; readonly refused?: string } | null };
-    };
-  };
-};
-
 const REALM = 'CirrusMQ';
 
-/**
- * What the sender of a request may do. Where an authorizer found out who it is, that is not done again.
- * @throws BrokerError UNAUTHENTICATED
- */
-export async function grantsOf({ access }: Gate, c: Context): Promise<Grants> {
-  const found = (c.env as GatewayEnv | undefined)?.event?.requestContext?.authorizer?.lambda;
-  if (found?.refused) throw notAuthenticated();
-  const principal = found?.principal
-    ? readPrincipal(found.principal)
-    : await access.authenticate(readAuthorization(c.req.header('authorization')));
-  return await access.grantsOf(principal);
+/** After how many seconds to try again what may succeed later. */
+const RETRY_AFTER_SECONDS = 1;
+
+/** Who sends a request, as the audit names it, and what he may do. */
+type KnownCaller = { readonly by: string; readonly grants: Grants | undefined };
+
+/** Where everybody may do everything, or asks for what is nobody's. */
+export const nobody: KnownCaller = { by: 'anybody', grants: undefined };
+
+/** @throws BrokerError UNAUTHENTICATED; OVERLOADED, UNAVAILABLE if it cannot be found out for now */
+export async function callerOf({ access }: Gate, { req }: Context): Promise<KnownCaller> {
+  const principal = await access.authenticate(readAuthorization(req.header('authorization')));
+  return { by: `${principal.kind} ${principal.name}`, grants: await access.grantsOf(principal) };
 }
 
-/** @see RFC 9110 §11.6.1 WWW-Authenticate */
-export function challengesOf(gate: Gate | undefined): string {
+/**
+ * What a refusal tells of what to do: when to try again, or how to show credentials, tokens too where some are taken.
+ * @see RFC 9110 §10.2.3 Retry-After, §11.6.1 WWW-Authenticate
+ */
+export function hintsOf({ code, retryable }: BrokerError, access: Access | undefined): Record<string, string> {
+  if (retryable) return { 'retry-after': String(RETRY_AFTER_SECONDS) };
+  if (code !== 'UNAUTHENTICATED') return {};
   const basic = `Basic realm="${REALM}", charset="UTF-8"`;
-  return gate?.access.takesTokens ? `${basic}, Bearer realm="${REALM}"` : basic;
+  return { 'www-authenticate': access?.takesTokens ? `${basic}, Bearer realm="${REALM}"` : basic };
 }

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import type { Browsed } from '../broker/browse.ts';
+import type { Browsed } from '../broker/verbs/browse.ts';
 import { readDestination } from '../model/destination.ts';
 import type { Delivery, Message } from '../model/message.ts';
 import type { BrowsedMessage, ReceivedMessage, SentMessage } from './message-schema.ts';
@@ -26,7 +26,8 @@ function contentOf({ body, text, headers, timestamp }: Message): Content {
   const shown = isUtf8(octets)
     ? { body: octets.toString('utf8') }
     : { body: octets.toString('base64'), contentEncoding: 'base64' as const };
-  const custom: Record<string, string> = {};
+  // Without a prototype: a STOMP client may name a header __proto__.
+  const custom: Record<string, string> = Object.create(null);
   const standard: Partial<Record<StandardField, string | number | boolean>> = {};
   for (const [name, value] of Object.entries(headers)) {
     const field = fieldOfHeader.get(name);

@@ -74,7 +74,9 @@ export const receivedMessage = z.object({
   ...kept,
   token: z.string().check(z.describe('Acknowledges, rejects or extends this delivery.')),
   queue: z.string(),
-  deliveryCount: z.int().check(z.gte(1), z.describe('Deliveries that ended unacknowledged, plus this one.')),
+  deliveryCount: z
+    .int()
+    .check(z.gte(1), z.describe('Deliveries that ended unacknowledged, plus this one; from 2 if redelivered.')),
 });
 
 export type ReceivedMessage = z.infer<typeof receivedMessage>;

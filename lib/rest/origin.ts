@@ -1,14 +1,18 @@
 const loopback = /^(?:(?:[a-z0-9-]+\.)*localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?$/i;
 
+/** Stands in a list of origins for all of loopback, at any port. */
+export const LOOPBACK = 'loopback';
+
 /**
- * Whether a page of this origin may use the broker. What bears no `Origin` is no page in a browser, and passes; so do
- * pages on loopback, at any port. `null`, the origin of files and sandboxed frames, does not.
+ * Whether a page of this origin may use the broker. What bears no `Origin` is no page in a browser, and passes. `null`,
+ * the origin of files and sandboxed frames, does not.
  * @param origin the `Origin` header
- * @param allowed further origins, as browsers write them: `https://example.org`, `https://example.org:8443`
+ * @param allowed origins, as browsers write them, `https://example.org`, `https://example.org:8443`; or `loopback`
  * @see RFC 6454; WHATWG Fetch, "CORS protocol"
  */
 export function isAllowedOrigin(origin: string | undefined, allowed: readonly string[]): boolean {
   if (origin === undefined || allowed.includes(origin)) return true;
+  if (!allowed.includes(LOOPBACK)) return false;
   const [scheme, host = ''] = origin.split('://', 2);
   return (scheme === 'http' || scheme === 'https') && loopback.test(host);
 }

@@ -1,31 +1,30 @@
-import { checkSize } from '../broker/message-size.ts';
+import { checkSize } from '../broker/inbox/message-size.ts';
+import type { Destination } from '../model/destination.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { Limits } from '../model/limits.ts';
 import type { OutgoingMessage } from '../model/message.ts';
+import { isBrokersOwn } from '../model/own-headers.ts';
+import { refuseUnsupported } from '../model/unsupported-headers.ts';
 import type { SentMessage } from './message-schema.ts';
 import { fieldOfHeader, standardFields, standardHeaders } from './standard-headers.ts';
 
-/** Headers that the broker sets, or that belong to a frame: a consumer would take a custom one for the broker's. */
-const brokersOwn = new Set([
-  'destination',
-  'message-id',
-  'subscription',
-  'ack',
-  'redelivered',
-  'timestamp',
-  'content-length',
-  'receipt',
-  'transaction',
-]);
+const SHOWN = 64;
 
 /**
  * The message that the broker is to send.
+ * @param kind of the destination that it goes to
  * @param now milliseconds since the epoch, from which a time to live counts
- * @throws BrokerError INVALID_HEADER, INVALID_REQUEST, BODY_TOO_LARGE or LIMIT_EXCEEDED
+ * @throws BrokerError INVALID_HEADER, INVALID_REQUEST, NOT_SUPPORTED, BODY_TOO_LARGE or LIMIT_EXCEEDED
  */
-export function outgoingOf(message: SentMessage, limits: Limits, now: number): OutgoingMessage {
+export function outgoingOf(
+  message: SentMessage,
+  kind: Destination['kind'],
+  limits: Limits,
+  now: number,
+): OutgoingMessage {
   const headers = headersOf(message, now);
   checkHeaders(headers, limits);
+  refuseUnsupported('SEND', kind, headers);
   const isText = message.contentEncoding === undefined;
   const body = isText ? Buffer.from(message.body) : decodeBase64(message.body);
   const outgoing = { body, text: isText, headers };
@@ -57,8 +56,9 @@ function checkName(name: string): void {
   if (!name.isWellFormed()) {
     throw new BrokerError('INVALID_HEADER', "A custom header's name holds half of a surrogate pair, which is no text.");
   }
-  if (brokersOwn.has(name)) {
-    throw new BrokerError('INVALID_HEADER', `A custom header may not be named "${name}": the broker's own is.`);
+  if (isBrokersOwn(name)) {
+    const shown = JSON.stringify(name.slice(0, SHOWN));
+    throw new BrokerError('INVALID_HEADER', `A custom header may not be named ${shown}: the broker's own is.`);
   }
   const field = fieldOfHeader.get(name);
   if (field) {

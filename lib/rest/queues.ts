@@ -1,6 +1,13 @@
 import * as z from 'zod/mini';
-import type { Broker } from '../broker/parts.ts';
-import { createQueue, deleteQueue, describeQueue, listQueues, purgeQueue, type QueueInfo } from '../broker/queues.ts';
+import type { Broker } from '../broker/broker.ts';
+import {
+  createQueue,
+  deleteQueue,
+  describeQueue,
+  listQueues,
+  purgeQueue,
+  type QueueInfo,
+} from '../broker/verbs/queues.ts';
 import { check } from './check.ts';
 import { nextOf, nextPage, pageQuery } from './paging.ts';
 import type { Call, Route } from './route.ts';
@@ -9,8 +16,21 @@ const count = z.int().check(z.gte(0));
 
 const queueInfo = z.object({
   name: z.string(),
-  depth: count.check(z.describe('Messages that are ready.')),
-  inFlight: count.check(z.describe('Messages with a consumer, unacknowledged.')),
+  depth: count.check(
+    z.describe('Messages that are ready, and those whose time has passed that have not come to the front yet.'),
+  ),
+  inFlight: count.check(
+    z.describe('Messages with a consumer, unacknowledged, or on their way to the dead-letter queue.'),
+  ),
+  deadLettersWaiting: count.check(
+    z.describe('Those of them that the dead-letter queue does not take now: they wait, and are tried again.'),
+  ),
+  heldUp: z.optional(
+    z.boolean().check(z.describe('True while so many of these wait that nothing is delivered until some are taken.')),
+  ),
+  missing: count.check(
+    z.describe('Messages that nobody can deliver, since their bodies are missing. A purge removes them.'),
+  ),
   consumers: count,
   oldestAgeSeconds: count.check(z.describe('How long ago the oldest unconsumed message came; 0 if there is none.')),
   counts: z
@@ -18,6 +38,9 @@ const queueInfo = z.object({
     .check(z.describe('What became of all that was ever sent to it.')),
   damaged: z.optional(
     z.boolean().check(z.describe('True if what is stored of it cannot be read: its figures are unknown, given as 0.')),
+  ),
+  unavailable: z.optional(
+    z.boolean().check(z.describe('True if it could not be read now: its figures are unknown, given as 0.')),
   ),
 }) satisfies z.ZodMiniType<QueueInfo>;
 
@@ -30,6 +53,21 @@ const listing = z.object({
 });
 
 const purged = z.object({ purged: count });
+
+const deletedDamaged = z.object({
+  damaged: z.literal(true),
+  lost: z.object({
+    messages: z.optional(
+      count.check(z.describe('Messages that it was known to hold, with a consumer or without; absent if unknown.')),
+    ),
+    requests: z.optional(
+      count.check(z.describe('Sends and acknowledgements that it had not carried out yet; absent if unknown.')),
+    ),
+  }),
+});
+
+/** What went with a queue that was damaged. */
+export type DeletedDamaged = z.infer<typeof deletedDamaged>;
 
 const query = pageQuery('queues');
 
@@ -70,12 +108,16 @@ export function queueRoutes(broker: Broker): readonly Route[] {
       method: 'DELETE',
       path,
       operation: 'deleteQueue',
-      summary: 'Deletes a queue with all its messages; not while it has consumers.',
+      audited: 'queue deleted',
+      summary: 'Deletes a queue with all its messages; not while it has consumers, unless it is damaged.',
       needs: 'admin',
-      replies: { 204: { description: 'It is gone.' } },
+      replies: {
+        200: { description: 'It was damaged, and is gone.', schemas: { DeletedDamaged: deletedDamaged } },
+        204: { description: 'It is gone.' },
+      },
       async handle({ name }) {
-        await deleteQueue(broker, name);
-        return { status: 204 };
+        const lost = await deleteQueue(broker, name);
+        return lost ? { status: 200, json: { damaged: true, lost } } : { status: 204 };
       },
     },
   ];
@@ -87,9 +129,10 @@ export function purgeRoute(broker: Broker): Route {
     method: 'DELETE',
     path: '/v1/queues/{name}/messages',
     operation: 'purgeQueue',
-    summary: 'Drops all ready messages; those in flight stay with their consumers.',
+    audited: 'queue purged',
+    summary: 'Drops all messages that are ready or missing; those in flight stay with their consumers.',
     needs: 'admin',
-    replies: { 200: { description: 'How many were ready.', schemas: { Purged: purged } } },
+    replies: { 200: { description: 'How many it dropped.', schemas: { Purged: purged } } },
     handle: async ({ name }) => ({ status: 200, json: { purged: await purgeQueue(broker, name) } }),
   };
 }

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
-import type { Broker } from '../broker/parts.ts';
-import { receive } from '../broker/receive.ts';
+import type { Broker } from '../broker/broker.ts';
+import { receive } from '../broker/verbs/receive.ts';
 import type { Limits } from '../model/limits.ts';
 import { check, fields } from './check.ts';
 import { receivedOf } from './incoming.ts';
@@ -41,13 +41,14 @@ export function receiveRoute(broker: Broker): Route {
     needs: 'read',
     body: { required: false, types: { 'application/json': { Receive: pull } } },
     replies: { 200: { description: 'What was taken.', schemas: { Received: received } } },
-    async handle({ request, name }: Call): Promise<Reply> {
+    async handle({ request, name, caller }: Call): Promise<Reply> {
       const value = (await readJson(request, broker.limits)) ?? {};
       const { max, waitSeconds, visibilitySeconds } = check(pull, value, 'The request');
       const deliveries = await receive(broker, name, {
         max,
         waitMs: waitSeconds * 1000,
         visibilityMs: visibilitySeconds * 1000,
+        caller,
       });
       return { status: 200, json: { messages: deliveries.map(receivedOf) } };
     },

@@ -60,8 +60,8 @@ export function unsupportedType(type: string, allowed: string): BrokerError {
 
 function parseJson(text: string): unknown {
   try {
-    // A key of this name would be taken for the object's prototype, and be lost on the way.
-    return text.includes('"__proto__"') ? JSON.parse(text, refusePrototype) : JSON.parse(text);
+    // A key of this name would be taken for the object's prototype, and be lost on the way. Escapes may hide it.
+    return text.includes('"__proto__"') || text.includes('\\u') ? JSON.parse(text, refusePrototype) : JSON.parse(text);
   } catch (cause) {
     if (cause instanceof BrokerError) throw cause;
     const why = cause instanceof Error ? cause.message.replaceAll(/\s+/g, ' ').slice(0, 160) : '';

@@ -2,6 +2,7 @@ import type { HonoRequest } from 'hono';
 import type * as z from 'zod/mini';
 import type { Grants } from '../access/grants.ts';
 import type { Right } from '../access/rules.ts';
+import type { Caller } from '../model/caller.ts';
 import { parseDestination } from '../model/destination.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { Limits } from '../model/limits.ts';
@@ -13,10 +14,17 @@ export type Call = {
   readonly name: string;
   /** What its sender may do; undefined where everybody may do everything. */
   readonly grants: Grants | undefined;
+  /** Undefined where nobody can know whether he still waits, as behind API Gateway. */
+  readonly caller: Caller | undefined;
 };
 
 /** What a route answers; 204 has no body. */
-export type Reply = { readonly status: number; readonly json?: unknown };
+export type Reply = {
+  readonly status: number;
+  readonly json?: unknown;
+  /** What the audit says was changed, where the path does not name it. */
+  readonly what?: string;
+};
 
 /** Schemas by the names that the description gives them. Where there are several, any of them will do. */
 export type Schemas = Readonly<Record<string, z.core.$ZodType>>;
@@ -41,6 +49,8 @@ export type Route = {
   readonly body?: { readonly required: boolean; readonly types: Readonly<Record<string, Schemas>> };
   /** What it answers where it does not fail, by status. */
   readonly replies: Readonly<Record<number, { readonly description: string; readonly schemas?: Schemas }>>;
+  /** What the audit calls it where it changes what is not the caller's own: `queue purged`. */
+  readonly audited?: string;
   readonly handle: (call: Call) => Promise<Reply>;
 };
 

@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import type { HonoRequest } from 'hono';
 import * as z from 'zod/mini';
-import { checkSize } from '../broker/message-size.ts';
-import type { Broker } from '../broker/parts.ts';
-import { send } from '../broker/send.ts';
+import type { Broker } from '../broker/broker.ts';
+import { checkSize } from '../broker/inbox/message-size.ts';
+import { send } from '../broker/verbs/send.ts';
 import type { Destination } from '../model/destination.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { OutgoingMessage } from '../model/message.ts';
@@ -61,7 +61,7 @@ export function sendRoute(broker: Broker, kind: 'queue' | 'topic'): Route {
         return await sendBatch(broker, destination, check(sentBatch, value, 'The batch').messages);
       }
       const message = check(sentMessage, value, 'The message');
-      return await sendOne(broker, destination, outgoingOf(message, broker.limits, broker.clock.now()));
+      return await sendOne(broker, destination, outgoingOf(message, kind, broker.limits, broker.clock.date()));
     },
   };
 }
@@ -91,8 +91,10 @@ async function sendOne(broker: Broker, destination: Destination, message: Outgoi
 
 /** What cannot be sent is refused alone; the rest goes in one request to the broker, in its order. */
 async function sendBatch(broker: Broker, destination: Destination, messages: readonly SentMessage[]): Promise<Reply> {
-  const now = broker.clock.now();
-  const read = messages.map((message) => outgoingOrError(() => outgoingOf(message, broker.limits, now)));
+  const now = broker.clock.date();
+  const read = messages.map((message) =>
+    outgoingOrError(() => outgoingOf(message, destination.kind, broker.limits, now)),
+  );
   const good = read.filter((outcome): outcome is OutgoingMessage => !(outcome instanceof BrokerError));
   const errors = read.filter((outcome) => outcome instanceof BrokerError);
   const ids = (good.length > 0 ? await send(broker, destination, good) : []).values();

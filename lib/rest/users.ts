@@ -2,7 +2,7 @@ import * as z from 'zod/mini';
 import { checkUserName } from '../access/credentials.ts';
 import { RULES_MAX } from '../access/rules.ts';
 import { changeUser, listUsers, noUser, readUser, removeUser, type User } from '../access/users.ts';
-import type { Broker } from '../broker/parts.ts';
+import type { Broker } from '../broker/broker.ts';
 import { BrokerError } from '../model/errors.ts';
 import { check, fields } from './check.ts';
 import type { Gate } from './gate.ts';
@@ -71,6 +71,7 @@ export function userRoutes(broker: Broker, gate: Gate | undefined): readonly Rou
       ...one,
       method: 'PUT',
       operation: 'changeUser',
+      audited: 'user changed',
       summary: 'Changes a user, or makes one; what is not named stays as it is. Connections of the user end.',
       body: { required: true, types: { 'application/json': { UserChange: userChange } } },
       replies: info,
@@ -87,6 +88,7 @@ export function userRoutes(broker: Broker, gate: Gate | undefined): readonly Rou
       ...one,
       method: 'DELETE',
       operation: 'removeUser',
+      audited: 'user removed',
       summary: 'Removes a user. Connections of the user end.',
       replies: { 204: { description: 'It is gone.' } },
       async handle(call) {

@@ -38,7 +38,11 @@ export function eventOfRequest(request: IncomingMessage, body: Buffer): APIGatew
   };
 }
 
+/** With its length, so that a reply is one piece for its client, and a connection may serve the next request. */
 export function writeResult(response: ServerResponse, result: APIGatewayProxyStructuredResultV2): void {
-  response.writeHead(result.statusCode ?? 200, { ...result.headers } as Record<string, string>);
-  response.end(result.isBase64Encoded ? Buffer.from(result.body ?? '', 'base64') : result.body);
+  const { statusCode = 200, body, isBase64Encoded, headers } = result;
+  const octets = Buffer.from(body ?? '', isBase64Encoded ? 'base64' : 'utf8');
+  const length = statusCode === 204 ? {} : { 'content-length': String(octets.byteLength) };
+  response.writeHead(statusCode, { ...headers, ...length } as Record<string, string>);
+  response.end(octets);
 }

@@ -1,11 +1,9 @@
 import type { Server } from 'node:http';
 import type { AddressInfo, Server as TcpServer } from 'node:net';
 import { BrokerError } from '../model/errors.ts';
-import type { BrokerUrls } from './options.ts';
+import { type BrokerUrls, HOST } from './options.ts';
 
-const HOST = '127.0.0.1';
-
-type Ports = { readonly http: number; readonly tcp: number };
+type Ports = { readonly host: string; readonly http: number; readonly tcp: number };
 
 /**
  * Opens the ports, all or none.
@@ -14,12 +12,13 @@ type Ports = { readonly http: number; readonly tcp: number };
  */
 export async function listenAll(http: Server, tcp: TcpServer | undefined, ports: Ports): Promise<BrokerUrls> {
   try {
-    const httpPort = await listen(http, ports.http);
-    const tcpPort = tcp && (await listen(tcp, ports.tcp));
+    const httpPort = await listen(http, ports.host, ports.http, 'port');
+    const tcpPort = tcp && (await listen(tcp, ports.host, ports.tcp, 'stomp-port'));
+    const name = nameOf(ports.host);
     return {
-      url: `http://${HOST}:${httpPort}`,
-      webSocketUrl: `ws://${HOST}:${httpPort}`,
-      stompUrl: tcpPort === undefined ? '' : `tcp://${HOST}:${tcpPort}`,
+      url: `http://${name}:${httpPort}`,
+      webSocketUrl: `ws://${name}:${httpPort}`,
+      stompUrl: tcpPort === undefined ? '' : `tcp://${name}:${tcpPort}`,
     };
   } catch (error) {
     http.close();
@@ -27,12 +26,23 @@ export async function listenAll(http: Server, tcp: TcpServer | undefined, ports:
   }
 }
 
-function listen(server: Server | TcpServer, port: number): Promise<number> {
+/** As this machine reaches it, whoever else does. */
+function nameOf(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return HOST;
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+/** @param option what to give another port by, as the command line names it */
+function listen(server: Server | TcpServer, host: string, port: number, option: string): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
       const why = cause.code === 'EADDRINUSE' ? 'is taken by another process' : `cannot be opened (${cause.code})`;
-      reject(new BrokerError('UNAVAILABLE', `The port ${port} ${why}.`, { cause }));
+      const what =
+        cause.code === 'EADDRNOTAVAIL' || cause.code === 'ENOTFOUND'
+          ? `The address ${host} (--host)`
+          : `The port ${port} (--${option})`;
+      reject(new BrokerError('UNAVAILABLE', `${what} ${why}.`, { cause }));
     });
-    server.listen(port, HOST, () => resolve((server.address() as AddressInfo).port));
+    server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
   });
 }

@@ -1,7 +1,10 @@
 import { isUtf8 } from 'node:buffer';
+import type { Principal } from '../access/principal.ts';
+import { pacedSocket, type Transport } from '../gateway/paced-socket.ts';
 import type { LocalSockets, Socket } from '../gateway/sockets.ts';
 import type { SocketEvent } from '../handlers/events.ts';
 import type { Limits } from '../model/limits.ts';
+import type { Trace } from './options.ts';
 import { OrderedConnection } from './ordered-connection.ts';
 
 /** The handlers that a connection's life goes through. */
@@ -11,32 +14,49 @@ export type SocketHandlers = {
   readonly disconnect: (event: SocketEvent) => Promise<unknown>;
 };
 
+/** Who connects: by which door, from which address, and who it is if that is known. */
+export type Comer = {
+  readonly door: 'websocket' | 'tcp';
+  readonly from: string | undefined;
+  readonly principal?: Principal | undefined;
+};
+
 /** Turns what happens to sockets into the events that API Gateway would send. */
 export class Listener {
   readonly #handlers: SocketHandlers;
   readonly #sockets: LocalSockets;
   readonly #limits: Limits;
   readonly #newId: () => string;
+  readonly #trace: Trace;
   readonly #open = new Map<OrderedConnection, Socket>();
   /** While the server stops, consumers are left to its successor: a broker's end does not count against a message. */
   isStopping = false;
 
-  constructor(handlers: SocketHandlers, sockets: LocalSockets, limits: Limits, newId: () => string) {
+  constructor(
+    handlers: SocketHandlers,
+    sockets: LocalSockets,
+    limits: Limits,
+    newId: () => string,
+    trace: Trace = () => {},
+  ) {
     this.#handlers = handlers;
     this.#sockets = sockets;
     this.#limits = limits;
     this.#newId = newId;
+    this.#trace = trace;
   }
 
   /** Takes a new connection. Its caller feeds what arrives to `receive`, and calls `end` when it is gone. */
   accept(
-    socket: Socket,
+    transport: Transport,
     flow: { readonly pause: () => void; readonly resume: () => void },
-    authorizer?: SocketEvent['requestContext']['authorizer'],
+    { door, from, principal }: Comer,
   ): OrderedConnection {
     const id = this.#newId();
+    this.#trace('connected', { connection: id, door, from });
+    const socket = pacedSocket(transport);
     const event = eventOf(id, '$connect', 'CONNECT');
-    const opened = this.#handlers.connect({ ...event, requestContext: { ...event.requestContext, authorizer } });
+    const opened = this.#handlers.connect({ ...event, requestContext: { ...event.requestContext, principal } });
     // Its first frame meets the failure, and is answered with it.
     opened.catch(() => {});
     const connection = new OrderedConnection(
@@ -48,6 +68,7 @@ export class Listener {
           await this.#handlers.frame({ ...eventOf(id, '$default', 'MESSAGE'), ...bodyOf(octets) });
         },
         onEnd: async () => {
+          this.#trace('disconnected', { connection: id });
           this.#sockets.remove(id);
           this.#open.delete(connection);
           if (this.isStopping) return;

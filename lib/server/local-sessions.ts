@@ -22,17 +22,19 @@ function familyOf(connection: string): string {
 
 function storeWith(store: Store, sessions: Sessions): Store {
   return {
+    bodiesExpire: store.bodiesExpire,
     append: (shard, append) => store.append(shard, append),
+    ...(store.appendAll && { appendAll: store.appendAll.bind(store) }),
     commit: (shard, commit) => store.commit(shard, commit),
     steal: (shard, steal) => store.steal(shard, steal),
     readHead: (shard) => store.readHead(shard),
-    removeHead: (shard, rings, discard) => store.removeHead(shard, rings, discard),
-    awaitChange: (shard, seen, timeoutMs) => store.awaitChange(shard, seen, timeoutMs),
+    removeHead: (shard, rings) => store.removeHead(shard, rings),
+    awaitChange: (shard, seen, timeoutMs, signal) => store.awaitChange(shard, seen, timeoutMs, signal),
     getBlobs: (shard, keys) => store.getBlobs(shard, keys),
-    extendBlobs: (shard, keys, expiresAt) => store.extendBlobs(shard, keys, expiresAt),
-    transact: (shard, blobs) => store.transact(shard, blobs),
-    due: (minute, limit) => store.due(minute, limit),
-    settle: (due, rings) => store.settle(due, rings),
+    keepBlobs: (shard, keys, expiresAt) => store.keepBlobs(shard, keys, expiresAt),
+    due: (minute, limit, onUnread) => store.due(minute, limit, onUnread),
+    clearDue: (due, rings) => store.clearDue(due, rings),
+    ...(store.groups && { groups: store.groups }),
     close: () => store.close(),
     async putRecord(key, value, options = {}) {
       return isSession(key.family) ? sessions.put(key, value, options) : await store.putRecord(key, value, options);

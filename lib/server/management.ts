@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Push } from '../gateway/push.ts';
+import type { PostOutcome, Push } from '../gateway/push.ts';
+import { isLoopbackHost } from '../rest/origin.ts';
+import { writeResult } from './http-event.ts';
 
 /** The connections that the management API speaks of. */
-export type Connections = Pick<Push, 'isOpen' | 'close'> & {
+export type ManagedConnections = Pick<Push, 'isOpen' | 'close'> & {
   /** @returns the HTTP status that says what became of the post */
   readonly post: (connection: string, octets: Uint8Array) => Promise<number>;
 };
@@ -17,12 +19,14 @@ const exceptions: Readonly<Record<number, string>> = {
   429: 'LimitExceededException',
 };
 
+const statuses: Partial<Record<PostOutcome, number>> = { gone: 410, refused: 429 };
+
 /** The connections of a push that goes by outcomes. */
-export function connectionsOf(push: Push): Connections {
+export function connectionsOf(push: Push): ManagedConnections {
   return {
     isOpen: push.isOpen,
     close: push.close,
-    post: async (connection, octets) => ((await push.post(connection, octets, POST_TIMEOUT_MS)) === 'gone' ? 410 : 200),
+    post: async (connection, octets) => statuses[await push.post(connection, octets, POST_TIMEOUT_MS)] ?? 200,
   };
 }
 
@@ -32,16 +36,19 @@ export function isManagement(request: IncomingMessage): boolean {
 
 /**
  * Answers like API Gateway's management API: POST posts to a connection, GET asks whether it is there, DELETE closes
- * it; one that is gone answers 410. Pages in a browser are kept out; without `connections` all are.
+ * it; one that is gone answers 410. Pages in a browser are kept out, those whose name was pointed at this machine too;
+ * without `connections` all are.
  */
 export async function answerManagement(
   request: IncomingMessage,
   response: ServerResponse,
   body: Buffer,
-  connections: Connections | undefined,
+  connections: ManagedConnections | undefined,
 ): Promise<void> {
   const connection = connectionIn(request.url ?? '');
-  if (request.headers.origin !== undefined || !connections) return reply(response, 403, 'ForbiddenException');
+  const { origin, host } = request.headers;
+  const isOfPage = origin !== undefined || !isLoopbackHost(host);
+  if (isOfPage || !connections) return reply(response, 403, 'ForbiddenException');
   if (!(await connections.isOpen(connection))) return reply(response, 410, 'GoneException');
   switch (request.method) {
     case 'POST': {
@@ -67,10 +74,8 @@ function connectionIn(url: string): string {
   }
 }
 
-function reply(response: ServerResponse, status: number, exception?: string): void {
-  response.writeHead(status, {
-    'content-type': 'application/json',
-    ...(exception ? { 'x-amzn-errortype': exception } : {}),
-  });
-  response.end(status === 204 ? undefined : JSON.stringify(exception ? { message: exception } : {}));
+function reply(response: ServerResponse, statusCode: number, exception?: string): void {
+  const headers = { 'content-type': 'application/json', ...(exception ? { 'x-amzn-errortype': exception } : {}) };
+  const body = statusCode === 204 ? '' : JSON.stringify(exception ? { message: exception } : {});
+  writeResult(response, { statusCode, headers, body });
 }

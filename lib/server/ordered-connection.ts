@@ -2,7 +2,7 @@ import type { Socket } from '../gateway/sockets.ts';
 import { asBrokerError, BrokerError } from '../model/errors.ts';
 import type { Limits } from '../model/limits.ts';
 import type { Frame } from '../stomp/frame.ts';
-import { agreeOnHeartBeat, negotiateVersion, parseHeartBeat, serverHeartBeat } from '../stomp/negotiation.ts';
+import { agreeOnHeartBeat, opensSession, parseHeartBeat, serverHeartBeat } from '../stomp/negotiation.ts';
 import { FrameParser } from '../stomp/parser.ts';
 import { errorFrame } from '../stomp/replies.ts';
 
@@ -40,6 +40,7 @@ export class OrderedConnection {
   #isDraining = false;
   #isHeard = false;
   #lastReceived = performance.now();
+  #isPaused = false;
   #beat: NodeJS.Timeout | undefined;
   #watch: NodeJS.Timeout | undefined;
   #silence: NodeJS.Timeout;
@@ -54,7 +55,7 @@ export class OrderedConnection {
     this.#limits = limits;
     this.#events = events;
     this.#flow = flow;
-    this.#parser = new FrameParser({ limits, version: '1.2', role: 'server' });
+    this.#parser = new FrameParser({ limits, version: undefined, role: 'server' });
     this.#silence = setTimeout(() => this.#breakSilence(), limits.frameIdleMs);
   }
 
@@ -107,7 +108,9 @@ export class OrderedConnection {
   #add(octets: Buffer): void {
     this.#pending.push(octets);
     this.#pendingBytes += octets.byteLength;
-    if (this.#pendingBytes > PENDING_BYTES_MAX) this.#flow.pause();
+    if (this.#pendingBytes <= PENDING_BYTES_MAX) return;
+    this.#isPaused = true;
+    this.#flow.pause();
   }
 
   /** What arrives at the very end of a run begins the next one. */
@@ -120,12 +123,19 @@ export class OrderedConnection {
     });
   }
 
+  /** A peer that was not listened to was not silent. */
+  #resume(): void {
+    this.#isPaused = false;
+    this.#lastReceived = performance.now();
+    this.#flow.resume();
+  }
+
   async #run(): Promise<void> {
     while (this.#pending.length > 0) {
       const octets = this.#pending.length === 1 ? (this.#pending[0] as Buffer) : Buffer.concat(this.#pending);
       this.#pending = [];
-      if (this.#pendingBytes > PENDING_BYTES_MAX) this.#flow.resume();
       this.#pendingBytes = 0;
+      if (this.#isPaused) this.#resume();
       try {
         await this.#events.onFrames(octets);
       } catch (error) {
@@ -138,16 +148,17 @@ export class OrderedConnection {
 
   #refuse(error: BrokerError): void {
     if (!this.#isClosing && !this.#isEnded) {
-      this.#socket.send(errorFrame(error, error.details.receipt as string | undefined, this.#parser.version));
+      const { version = '1.2' } = this.#parser;
+      const frame = errorFrame(error, error.details.receipt as string | undefined, version);
+      this.#socket.send(this.#socket.endsLines ? Buffer.concat([frame, END_OF_LINE]) : frame);
     }
     this.close();
   }
 
-  /** The version and the heart-beats are agreed on by CONNECT, which the handler answers by the same rules. */
+  /** Heart-beats are agreed on by CONNECT, which the handler answers by the same rules. */
   #notice(frame: Frame): void {
-    if (frame.command !== 'CONNECT' && frame.command !== 'STOMP') return;
+    if (!opensSession(frame.command)) return;
     try {
-      this.#parser.version = negotiateVersion(frame.headers['accept-version']);
       const client = parseHeartBeat(frame.headers['heart-beat']);
       this.#startHeartBeats(agreeOnHeartBeat(client, serverHeartBeat(this.#limits)));
     } catch {
@@ -160,15 +171,18 @@ export class OrderedConnection {
     clearInterval(this.#watch);
     if (sendMs > 0) this.#beat = setInterval(() => this.#socket.send(END_OF_LINE), sendMs);
     if (receiveMs === 0) return;
+    const isSilent = () => !this.#isPaused && performance.now() - this.#lastReceived > receiveMs * HEART_BEAT_GRACE;
     this.#watch = setInterval(() => {
-      if (performance.now() - this.#lastReceived > receiveMs * HEART_BEAT_GRACE) this.#socket.destroy();
+      // After a long turn of this process, what has arrived meanwhile is read before it is judged.
+      if (isSilent()) setImmediate(() => isSilent() && this.#socket.destroy());
     }, receiveMs);
   }
 
   #breakSilence(): void {
     const seconds = this.#limits.frameIdleMs / 1000;
     const what = this.#parser.pendingBytes > 0 ? 'the rest of a frame' : 'a CONNECT frame';
-    this.#refused = new BrokerError('INVALID_FRAME', `Nothing was heard for ${seconds} s while waiting for ${what}.`);
+    const message = `Nothing was heard for ${seconds} s while waiting for ${what}.`;
+    this.#refused = this.#parser.fault ?? new BrokerError('INVALID_FRAME', message);
     this.#start();
   }
 

@@ -1,19 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ensureAdministrator } from '../access/users.ts';
 import { Afterwards } from '../handlers/afterwards.ts';
-import { systemRandom } from '../handlers/parts.ts';
+import { systemRandom } from '../handlers/environment.ts';
 import type { BrokerError } from '../model/errors.ts';
+import type { Limits } from '../model/limits.ts';
 import { isAllowedOrigin, isLoopbackHost } from '../rest/origin.ts';
-import { accessOf } from './front.ts';
+import { accessIn, accessOf, doorsOf } from './front.ts';
 import { whileHeld } from './held-store.ts';
 import { httpServer } from './http.ts';
 import { listenAll } from './listen.ts';
-import type { BrokerOptions, BrokerUrls } from './options.ts';
+import { type BrokerOptions, type BrokerUrls, HOST, portsOf } from './options.ts';
 import { orderedFront } from './ordered-front.ts';
 import type { StorePlace } from './stores.ts';
 import { strictFront } from './strict/strict-front.ts';
-import { admitUpgrade } from './upgrade.ts';
 import { refuseUpgrade } from './websocket.ts';
+
+/** Where the messages are kept, and within which limits. */
+export type BoundedPlace = StorePlace & { readonly limits: Limits };
 
 /** A broker whose ports are open. */
 export type Running = {
@@ -24,13 +27,14 @@ export type Running = {
   readonly abort: () => Promise<void>;
 };
 
-const PORT = 61614;
-const STOMP_PORT = 61613;
 const SWEEP_MS = 60_000;
 /** How long requests may go on when the broker stops: one that waits for a message is not waited for. */
 const REQUEST_GRACE_MS = 2000;
 /** A REST request may hold a whole batch, which base64 and escapes make longer. */
 const REQUEST_BATCHES = 4;
+
+/** How much of a header that somebody sent is logged. */
+const SHOWN = 64;
 
 /** A mastership: what begins its nonces and connection ids, and whether it still holds. */
 type Claimed = { readonly epoch: string; readonly isHeld: () => boolean };
@@ -38,7 +42,7 @@ type Claimed = { readonly epoch: string; readonly isHeld: () => boolean };
 /** Opens the store and the ports, and runs the handlers on what arrives. */
 export async function run(
   options: BrokerOptions,
-  place: StorePlace,
+  place: BoundedPlace,
   { epoch, isHeld }: Claimed,
   onFailure: (error: BrokerError) => void,
 ): Promise<Running> {
@@ -46,34 +50,41 @@ export async function run(
     if (error.code === 'NOT_MASTER' || error.code === 'UNAVAILABLE') onFailure(error);
   };
   const { limits } = place;
-  const store = whileHeld(await place.open(epoch, failOnce), isHeld);
+  const tellDamage = (error: BrokerError) => options.log?.('data damaged', error.details, error);
+  const store = whileHeld(await place.open(epoch, failOnce, tellDamage), isHeld);
   const access = accessOf(options, store);
   const front = (options.strict ? strictFront : orderedFront)({ options, store, access, limits, epoch, onFailure });
   const requests = new Afterwards(() => {});
   // Who holds a connection's id may write to it and close it: that is not for everybody where not everything is.
   const managed = access ? undefined : front.connections;
-  const http = httpServer(front.rest, managed, REQUEST_BATCHES * limits.batchBytes, requests);
+  const http = httpServer({
+    rest: front.rest,
+    connections: managed,
+    access,
+    bodyBytes: REQUEST_BATCHES * limits.batchBytes,
+    underWay: requests,
+  });
+  const doors = doorsOf(options);
   http.on('upgrade', (request, socket, head) => {
     const { origin, host } = request.headers;
-    if (!isAllowedOrigin(origin, options.allowedOrigins ?? []) || !isLoopbackHost(host)) {
+    if (!isAllowedOrigin(origin, doors.allowedOrigins) || (doors.loopbackOnly && !isLoopbackHost(host))) {
+      options.trace?.('upgrade refused', { origin: origin?.slice(0, SHOWN), host: host?.slice(0, SHOWN) });
       refuseUpgrade(socket, '403 Forbidden');
       return;
     }
-    void admitUpgrade(access, request, socket).then((authorizer) => {
-      if (authorizer) front.upgrade(request, socket, head, authorizer);
-    });
+    front.upgrade(request, socket, head);
   });
-  const port = options.port ?? PORT;
-  const stompPort = options.stompPort ?? (port === 0 ? 0 : STOMP_PORT);
+  const { port, stompPort } = portsOf(options);
   const start = async () => {
-    const administrator = options.access?.administrator;
+    const rules = accessIn(options);
+    const administrator = rules === 'open' ? undefined : rules.administrator;
     if (administrator) {
       await ensureAdministrator(store, administrator.name, administrator.password, systemRandom().id());
     }
-    return await listenAll(http, front.tcp, { http: port, tcp: stompPort });
+    return await listenAll(http, front.tcp, { host: options.host ?? HOST, http: port, tcp: stompPort });
   };
   const urls = await start().catch(async (error: unknown) => {
-    front.endAlarms();
+    front.endTimers();
     await store.close();
     throw error;
   });
@@ -81,7 +92,7 @@ export async function run(
   const sweeping = setInterval(front.sweep, SWEEP_MS);
   const stop = () => {
     clearInterval(sweeping);
-    front.endAlarms();
+    front.endTimers();
     for (const server of [http, front.tcp]) server?.close();
     http.closeIdleConnections();
   };
@@ -89,8 +100,8 @@ export async function run(
     urls,
     async close() {
       stop();
-      await Promise.all([front.drain(), Promise.race([requests.settled(), sleep(REQUEST_GRACE_MS)])]);
-      await front.settle();
+      await Promise.all([front.drain(), Promise.race([requests.idle(), sleep(REQUEST_GRACE_MS)])]);
+      await front.quiesce();
       front.close();
       await store.close();
       http.closeAllConnections();

@@ -1,12 +1,14 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { BrokerError } from '../model/errors.ts';
-import { type Limits, localLimits, localOnDynamoLimits } from '../model/limits.ts';
+import { masterKey } from '../model/deployment.ts';
+import { BrokerError } from '../model/errors.ts';
+import { isLoopback } from '../model/loopback.ts';
+import { claimFolder } from '../store/lmdb/claim-folder.ts';
+import { makeFolder } from '../store/lmdb/folder.ts';
 import { openLmdbStore } from '../store/lmdb/lmdb-store.ts';
-import { openLeaseFile } from '../store/lmdb/owner-lock.ts';
 import { MemoryStore } from '../store/memory/memory-store.ts';
 import type { Store } from '../store/port.ts';
-import type { LeaseRecord, MastershipTimes } from './mastership.ts';
+import type { LeaseRecord, LeaseTimes } from './broker-lease.ts';
+import { FileWatch } from './file-watch.ts';
 import type { DynamoPlace } from './options.ts';
 
 /** Where a self-hosted broker keeps its messages. */
@@ -15,26 +17,27 @@ export type StoreChoice =
   | { readonly kind: 'lmdb'; readonly data: string }
   | { readonly kind: 'dynamodb'; readonly place: DynamoPlace };
 
+/** Told of a failure of the store. */
+type Told = (error: BrokerError) => void;
+
 /** A place for the data, with the record that says which process is the master of it. */
 export type StorePlace = {
-  readonly limits: Limits;
   /** Undefined where no other process can come at the data. */
   readonly lease: LeaseRecord | undefined;
-  readonly times: MastershipTimes;
+  readonly times: LeaseTimes;
   /** Opens the data; only the master does. */
-  readonly open: (owner: string, onFailure: (error: BrokerError) => void) => Promise<Store>;
+  readonly open: (owner: string, onFailure: Told, onDamage?: Told) => Promise<Store>;
   readonly close: () => Promise<void>;
 };
 
-const times: MastershipTimes = { leaseMs: 10_000, renewMs: 2_000, pollMs: 100, skewMs: 1_000 };
+const times: LeaseTimes = { leaseMs: 10_000, renewMs: 2_000, pollMs: 100, marginMs: 1_000 };
 /** Each look at a table is billed. */
-const tableTimes: MastershipTimes = { ...times, pollMs: 1_000 };
+const tableTimes: LeaseTimes = { ...times, pollMs: 1_000 };
 
 export async function prepareStore(choice: StoreChoice): Promise<StorePlace> {
   switch (choice.kind) {
     case 'memory':
       return {
-        limits: localLimits,
         lease: undefined,
         times,
         open: async () => new MemoryStore(),
@@ -49,14 +52,23 @@ export async function prepareStore(choice: StoreChoice): Promise<StorePlace> {
 
 /** Two processes on one folder: ActiveMQ's master/slave on a shared file system. */
 async function prepareLmdb(data: string): Promise<StorePlace> {
-  mkdirSync(data, { recursive: true });
-  const lease = await openLeaseFile(join(data, 'owner'));
+  makeFolder(data);
+  const path = join(data, 'store');
+  const opened = new FileWatch(join(path, 'data.mdb'));
+  const failure = async () =>
+    (await opened.isReplaced())
+      ? new BrokerError('NOT_FOUND', `The data in ${data} were deleted or replaced while the broker had them open.`)
+      : undefined;
   return {
-    limits: localLimits,
-    lease,
+    lease: { ...claimFolder(join(data, 'lease')), isOfOneKernel: true, failure },
     times,
-    open: (owner, onFailure) => openLmdbStore({ path: join(data, 'store'), owner, onFailure }),
-    close: () => lease.close(),
+    async open(owner, onFailure, onDamage = () => {}) {
+      opened.forget();
+      const store = await openLmdbStore({ path, owner, onFailure, onDamage });
+      opened.remember();
+      return store;
+    },
+    close: async () => {},
   };
 }
 
@@ -64,15 +76,17 @@ async function prepareLmdb(data: string): Promise<StorePlace> {
 async function prepareDynamo(options: DynamoPlace): Promise<StorePlace> {
   // Loaded on demand: with an embedded store, no part of the AWS SDK is.
   const { openDynamoStore } = await import('../store/dynamodb/dynamodb-store.ts');
-  const { createTables } = await import('../store/dynamodb/create-tables.ts');
-  await createTables(options);
+  const { createTables, demandTables } = await import('../store/dynamodb/create-tables.ts');
+  // In an account, tables that a misspelt prefix made would be billed, and take messages that nobody looks for there.
+  const mayCreate = options.createTables || (options.endpoint !== undefined && isLoopback(options.endpoint));
+  await (mayCreate ? createTables(options) : demandTables(options));
   const store = openDynamoStore(options);
-  const key = { family: 'broker', name: 'master' };
   return {
-    limits: localOnDynamoLimits,
     lease: {
-      read: () => store.getRecord(key),
-      replace: async (expected, value) => (await store.putRecord(key, value, { expected })).kind === 'stored',
+      isOfOneKernel: false,
+      takesOver: options.takeOver ?? false,
+      read: () => store.getRecord(masterKey),
+      replace: async (expected, value) => (await store.putRecord(masterKey, value, { expected })).kind === 'stored',
     },
     times: tableTimes,
     open: async () => openDynamoStore(options),

@@ -14,9 +14,10 @@ export function tcpServer(listener: Listener): Server {
 function take(listener: Listener, socket: Socket): void {
   const connection = listener.accept(
     {
-      send: (octets) => {
+      endsLines: true,
+      write: (octets, taken) => {
         if (!socket.writable) return false;
-        socket.write(octets);
+        socket.write(octets, taken);
         return true;
       },
       bufferedBytes: () => socket.writableLength,
@@ -24,6 +25,7 @@ function take(listener: Listener, socket: Socket): void {
       destroy: () => socket.destroy(),
     },
     { pause: () => socket.pause(), resume: () => socket.resume() },
+    { door: 'tcp', from: socket.remoteAddress },
   );
   socket.on('data', (octets: Buffer) => connection.receive(octets));
   socket.on('close', () => connection.end());

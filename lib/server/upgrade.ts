@@ -1,28 +1,43 @@
-import type { IncomingMessage } from 'node:http';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Access } from '../access/access.ts';
-import { type AuthorizerContext, identify } from '../handlers/authorize.ts';
-import { asBrokerError } from '../model/errors.ts';
+import { notAuthenticated } from '../access/credentials.ts';
+import type { Principal } from '../access/principal.ts';
+import { identify } from '../handlers/identify.ts';
+import { asBrokerError, errorFaces } from '../model/errors.ts';
+import { hintsOf } from '../rest/gate.ts';
+import type { Trace } from './options.ts';
 import { refuseUpgrade } from './websocket.ts';
 
+/** Who may connect; nobody yet where the upgrade bears no credentials. */
+type Admitted = { readonly principal: Principal | undefined };
+
 /**
- * Asks for the credentials of an upgrade, as the gateway's authorizer does; wrong ones are refused.
- * @returns what `$connect` is to know of them; undefined if the upgrade was refused
+ * Asks for the credentials of an upgrade before it is taken; wrong ones are refused.
+ * @returns undefined if the upgrade was refused
  */
 export async function admitUpgrade(
   access: Access | undefined,
   { headers, url = '' }: IncomingMessage,
   socket: Duplex,
-): Promise<AuthorizerContext | undefined> {
-  if (!access) return {};
+  trace: Trace = () => {},
+): Promise<Admitted | undefined> {
+  if (!access) return { principal: undefined };
   const giveUp = () => socket.destroy();
   socket.on('error', giveUp);
   const queryStringParameters = Object.fromEntries(new URLSearchParams(url.split('?', 2)[1]));
   try {
-    return await identify(access, { headers: { authorization: headers.authorization }, queryStringParameters }, true);
-  } catch (error) {
-    const isWrong = asBrokerError(error).code === 'UNAUTHENTICATED';
-    refuseUpgrade(socket, isWrong ? '401 Unauthorized' : '503 Service Unavailable');
+    const principal = await identify(access, {
+      headers: { authorization: headers.authorization },
+      queryStringParameters,
+    });
+    if (!principal && access.credentialsAtUpgrade) throw notAuthenticated();
+    return { principal };
+  } catch (cause) {
+    const error = asBrokerError(cause);
+    trace('upgrade refused', { code: error.code });
+    const status = errorFaces[error.code].http;
+    refuseUpgrade(socket, `${status} ${STATUS_CODES[status]}`, hintsOf(error, access));
     return undefined;
   } finally {
     socket.off('error', giveUp);

@@ -2,9 +2,9 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import type { AuthorizerContext } from '../handlers/authorize.ts';
+import type { Principal } from '../access/principal.ts';
 import { pickProtocol } from '../handlers/connect.ts';
-import type { Listener } from './listener.ts';
+import type { Comer, Listener } from './listener.ts';
 
 const GOING_AWAY = 1001;
 const NORMAL = 1000;
@@ -13,32 +13,35 @@ const NORMAL = 1000;
 export function webSocketUpgrade(
   listener: Listener,
   maxPayload: number,
-): (request: IncomingMessage, socket: Duplex, head: Buffer, authorizer: AuthorizerContext) => void {
+): (request: IncomingMessage, socket: Duplex, head: Buffer, principal: Principal | undefined) => void {
   const server = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
     maxPayload,
     handleProtocols: (offered) => pickProtocol([...offered].join(',')) ?? false,
   });
-  return (request, socket, head, authorizer) => {
-    server.handleUpgrade(request, socket, head, (webSocket) => take(listener, webSocket, authorizer));
+  return (request, socket, head, principal) => {
+    server.handleUpgrade(request, socket, head, (webSocket) =>
+      take(listener, webSocket, { door: 'websocket', from: request.socket.remoteAddress, principal }),
+    );
   };
 }
 
 /** Refuses an upgrade with a status, e.g. `403 Forbidden`: nobody else listens to its socket any more. */
-export function refuseUpgrade(socket: Duplex, status: string): void {
+export function refuseUpgrade(socket: Duplex, status: string, headers: Readonly<Record<string, string>> = {}): void {
   socket.on('error', () => socket.destroy());
   socket.once('finish', () => socket.destroy());
-  socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\n\r\n`);
+  const lines = Object.entries({ ...headers, connection: 'close' }).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${status}\r\n${lines.join('')}\r\n`);
 }
 
-function take(listener: Listener, webSocket: WebSocket, authorizer: AuthorizerContext): void {
+function take(listener: Listener, webSocket: WebSocket, comer: Comer): void {
   const connection = listener.accept(
     {
       // A text for those who read texts, octets where it is none.
-      send: (octets) => {
+      write: (octets, taken) => {
         if (webSocket.readyState !== webSocket.OPEN) return false;
-        webSocket.send(octets, { binary: !isUtf8(octets) });
+        webSocket.send(octets, { binary: !isUtf8(octets) }, taken);
         return true;
       },
       bufferedBytes: () => webSocket.bufferedAmount,
@@ -46,7 +49,7 @@ function take(listener: Listener, webSocket: WebSocket, authorizer: AuthorizerCo
       destroy: () => webSocket.terminate(),
     },
     { pause: () => webSocket.pause(), resume: () => webSocket.resume() },
-    authorizer,
+    comer,
   );
   webSocket.on('message', (data: Buffer) => connection.receive(data));
   webSocket.on('close', () => connection.end());

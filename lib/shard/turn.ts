@@ -1,24 +1,29 @@
-import { absorb } from './absorb.ts';
-import { conclude, type PushOutcome } from './conclude.ts';
-import type { PlannedDelivery } from './deal.ts';
-import { type Context, type Draft, draftOf, type Lookup, type Needs, readyCount, stateOf } from './draft.ts';
-import type { Entry } from './entry.ts';
-import { callForExtension } from './extension.ts';
-import { type DeadLetter, type Plan, plan } from './plan.ts';
-import { releaseHeld } from './ready.ts';
-import { type PageWrite, rollUp } from './roll-up.ts';
-import type { Consumer, Extension, State } from './state.ts';
-import { nextAwaited, nextWakeUp, probe, scheduleWake } from './wake-up.ts';
+import { absorb } from './absorb/absorb.ts';
+import type { Entry } from './codec/entry.ts';
+import { conclude, type Pushes } from './conclude/conclude.ts';
+import { callForKeepAlive } from './conclude/keep-alive.ts';
+import { type PageWrite, rollUp } from './conclude/roll-up.ts';
+import { claimAwaited, nextWakeUp, probe, scheduleWake } from './conclude/wake-up.ts';
+import type { PlannedDelivery } from './plan/deal.ts';
+import { concludeForward, type Forward, type ForwardOutcome, hasMoreToForward } from './plan/forwards.ts';
+import { type Plan, plan } from './plan/plan.ts';
+import { hasCredit, leftOut } from './plan/servers.ts';
+import { isFullOfOutgoing } from './plan/window.ts';
+import { releaseHeld } from './state/discard.ts';
+import { type Context, type Draft, draftOf, type Lookup, type Needs, readyCount, stateOf } from './state/draft.ts';
+import type { Consumer, KeepAlive, State } from './state/state.ts';
 
-/** What the master does now: push, dead-letter, ask; then `settle` with what became of it. */
+/** What the master does now: push, forward, ask; then `finishTurn` with what became of it. */
 export type Turn = {
   readonly kind: 'turn';
   readonly deliveries: readonly PlannedDelivery[];
-  readonly deadLetters: readonly DeadLetter[];
+  readonly forward: Forward | undefined;
+  /** Connections that are to have a turn once they have read what they were sent. */
+  readonly leftOut: readonly string[];
   /** Consumers to ask whether they are still there. */
   readonly probes: readonly Consumer[];
   /** What is to be extended; undefined where nothing is. */
-  readonly extension: Extension | undefined;
+  readonly keepAlive: KeepAlive | undefined;
   readonly missing: readonly string[];
   /** Ready messages remain: an acknowledgement of these deliveries will unlock work. */
   readonly backlog: boolean;
@@ -27,7 +32,7 @@ export type Turn = {
 };
 
 /** What the commit writes. */
-export type Settled = {
+export type FinishedTurn = {
   readonly state: State;
   readonly pages: readonly PageWrite[];
   readonly discard: readonly string[];
@@ -35,27 +40,33 @@ export type Settled = {
   readonly wake: number | undefined;
   /** When the shard wants its next turn, in milliseconds since the epoch. */
   readonly wakeAt: number | undefined;
-  /** When a connected consumer could get something, at the earliest, though nobody rings; as `wakeAt`. */
+  /**
+   * When a connected consumer could get something, at the earliest, though nobody rings; as `wakeAt`. The state says
+   * that somebody sleeps until then: it is asked for once.
+   */
   readonly awaitedAt: number | undefined;
+  /** Messages are to be forwarded now, or made room for others: the next turn should not wait for a ring. */
+  readonly more: boolean;
 };
 
 /**
  * Decides a turn: absorbs the inbox into the state, and plans what goes to whom. Asks for what must be read first;
  * called again with that, it decides the same. Changes none of its arguments.
  */
-export function takeTurn(state: State, inbox: readonly Entry[], lookup: Lookup, context: Context): Turn | Needs {
+export function decideTurn(state: State, inbox: readonly Entry[], lookup: Lookup, context: Context): Turn | Needs {
   const draft = draftOf(state);
   const pages = absorb(draft, inbox, lookup, context);
   if (pages.length > 0) return { kind: 'needs', pages, batches: [] };
-  const planned: Plan | Needs = plan(draft, lookup, context);
+  const planned: Plan | Needs = plan(draft, lookup, context, state.nextForward);
   if (planned.kind === 'needs') return planned;
-  const { deliveries, deadLetters, missing, more } = planned;
+  const { deliveries, forward, missing, more } = planned;
   return {
     kind: 'turn',
     deliveries,
-    deadLetters,
+    forward,
+    leftOut: leftOut(draft, context),
     probes: probe(draft, context.now, context.limits),
-    extension: callForExtension(draft, context),
+    keepAlive: callForKeepAlive(draft, context),
     missing,
     backlog: readyCount(draft) > 0,
     more,
@@ -63,16 +74,31 @@ export function takeTurn(state: State, inbox: readonly Entry[], lookup: Lookup, 
   };
 }
 
-/** Writes the outcomes of pushes into the turn's draft, and gives what the commit writes. */
-export function settle(draft: Draft, outcomes: ReadonlyMap<PlannedDelivery, PushOutcome>, context: Context): Settled {
-  for (const [delivery, outcome] of outcomes) conclude(draft, delivery, outcome, context);
+/** What became of what a turn sent out. */
+export type Outcomes = Pushes & {
+  /** Undefined where nothing was forwarded, or what was is concluded already. */
+  readonly forwarded?: { readonly forward: Forward; readonly outcome: ForwardOutcome } | undefined;
+};
+
+/** Writes the outcomes into the turn's draft, and gives what the commit writes. */
+export function finishTurn(draft: Draft, outcomes: Outcomes, context: Context): FinishedTurn {
+  const { expired, forwarded } = outcomes;
+  conclude(draft, outcomes, context);
+  const isTaken = forwarded?.outcome === 'taken';
+  const wasFull = isTaken && isFullOfOutgoing(draft, context.limits);
+  if (forwarded) concludeForward(draft, forwarded.forward, forwarded.outcome, context);
   removeIdlePulls(draft);
   releaseHeld(draft);
   const pages = rollUp(draft, context);
   const wakeAt = nextWakeUp(draft, context);
-  const wake = scheduleWake(draft, context.now, wakeAt);
+  const wake = scheduleWake(draft, context, wakeAt);
   const discard = draft.spent.splice(0);
-  return { state: stateOf(draft), pages, discard, wake, wakeAt, awaitedAt: nextAwaited(draft, context) };
+  // What was outgoing, or expired on the way, took up room that others wait for.
+  const hasFreed = wasFull || (expired?.size ?? 0) > 0;
+  const isFreed = hasFreed && readyCount(draft) > 0 && hasCredit(draft, context);
+  const more = isFreed || hasMoreToForward(draft, context);
+  const awaitedAt = claimAwaited(draft, context);
+  return { state: stateOf(draft), pages, discard, wake, wakeAt, awaitedAt, more };
 }
 
 function removeIdlePulls(draft: Draft): void {

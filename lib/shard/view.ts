@@ -1,8 +1,11 @@
-import { absorb } from './absorb.ts';
-import { type Context, type Draft, draftOf, readyCount, total } from './draft.ts';
-import type { Entry } from './entry.ts';
-import { hasCredit } from './servers.ts';
-import type { State } from './state.ts';
+import { absorb } from './absorb/absorb.ts';
+import type { Entry } from './codec/entry.ts';
+import { nextAwaited, nextExpiry, nextWakeUp } from './conclude/wake-up.ts';
+import { isDue } from './plan/expiry.ts';
+import { hasMoreToForward } from './plan/forwards.ts';
+import { hasCredit } from './plan/servers.ts';
+import { type Context, type Draft, draftOf, readyCount, total } from './state/draft.ts';
+import type { State } from './state/state.ts';
 
 /** What a shard shows to somebody who is not its master: its state with the inbox as if absorbed. */
 export type View = {
@@ -13,24 +16,36 @@ export type View = {
   readonly draft: Draft;
   /** True if a turn would deliver something, dead-letter something or end a delivery. */
   readonly hasWork: boolean;
+  /** True if a turn would have somebody sleep for what a connected consumer waits for, and nobody does. */
+  readonly isUnwatched: boolean;
+  /** Whether the state relies on its wake-up of this minute, so that nobody may take it away. */
+  readonly countsOn: (minute: number) => boolean;
 };
 
+const nobody: ReadonlySet<string> = new Set();
+const noneRefused: ReadonlyMap<string, number> = new Map();
 const nothingRead = { page: () => undefined, batch: () => undefined };
 
-type Viewing = Pick<Context, 'now' | 'epoch' | 'limits' | 'deadLetters' | 'audience'>;
+type Viewing = Pick<Context, 'now' | 'date' | 'epoch' | 'limits' | 'deadLetters' | 'audience' | 'bodiesExpire'>;
 
 export function viewOf(state: State, inbox: readonly Entry[], viewing: Viewing): View {
-  const { now } = viewing;
   const draft = draftOf(state);
-  absorb(draft, inbox, nothingRead, { ...viewing, takeover: false, pageKey: '' });
+  const context: Context = { ...viewing, takeover: false, congested: nobody, refused: noneRefused, pageKey: '' };
+  absorb(draft, inbox, nothingRead, context);
   const ready = readyCount(draft);
-  const front = draft.references[0];
-  const expired = front !== undefined && front.expires > 0 && front.expires <= now;
   return {
     ready,
     inFlight: total(draft.flights),
     consumers: draft.consumers.filter((consumer) => consumer.connection !== '').length,
     draft,
-    hasWork: (ready > draft.early && hasCredit(draft, viewing)) || draft.dying.length > 0 || expired,
+    hasWork: (ready > draft.early && hasCredit(draft, viewing)) || hasDue(draft, viewing),
+    isUnwatched: nextAwaited(draft, context) !== undefined,
+    countsOn: (minute) => state.wake === minute && nextWakeUp(draft, context) !== undefined,
   };
+}
+
+/** Whether something calls for a turn by the time alone: a message to forward, or one in front that has expired. */
+function hasDue(draft: Draft, context: Viewing): boolean {
+  const expires = nextExpiry(draft);
+  return hasMoreToForward(draft, context) || isDue({ expires }, context.date) || draft.litter.length > 0;
 }

@@ -1,10 +1,13 @@
+import { checkSize } from '../broker/inbox/message-size.ts';
+import { isOfBrowser } from '../broker/verbs/browser.ts';
+import { type Ending, type MessageId, readMessageId, readToken } from '../broker/verbs/settling.ts';
 import { type Destination, parseDestination } from '../model/destination.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { Limits } from '../model/limits.ts';
 import type { AckMode, OutgoingMessage } from '../model/message.ts';
+import { refuseUnsupported } from '../model/unsupported-headers.ts';
 import type { Frame, StompVersion } from './frame.ts';
-import { checkLive } from './live-subscription.ts';
-import { negotiateVersion, parseHeartBeat } from './negotiation.ts';
+import { negotiateVersion, opensSession, parseHeartBeat } from './negotiation.ts';
 import { messageOf } from './outgoing.ts';
 
 /** What a client's frame asks for. */
@@ -22,16 +25,20 @@ export type Command =
       readonly destination: Destination;
       readonly ack: AckMode;
       readonly prefetch: number;
+      /** It shows what a queue holds, and takes nothing. */
+      readonly browses: boolean;
     }
   | { readonly kind: 'unsubscribe'; readonly id: string }
   /** By the token in the `ack` header of its MESSAGE. @see STOMP 1.2 ACK */
-  | { readonly kind: 'acknowledge' | 'reject'; readonly token: string }
+  | Ending
   /** By message id; `subscription` is undefined where 1.0 names none. @see STOMP 1.1 ACK */
   | {
       readonly kind: 'acknowledge-message' | 'reject-message';
-      readonly messageId: string;
+      readonly messageId: MessageId;
       readonly subscription: string | undefined;
     }
+  /** Of what a browser was shown: there is nothing to be done. */
+  | { readonly kind: 'settle-browsed' }
   | { readonly kind: 'disconnect' };
 
 /**
@@ -39,7 +46,7 @@ export type Command =
  * @throws BrokerError that names what is wrong and what is allowed
  */
 export function readCommand(frame: Frame, version: StompVersion | undefined, limits: Limits): Command {
-  if (frame.command === 'CONNECT' || frame.command === 'STOMP') {
+  if (opensSession(frame.command)) {
     if (version !== undefined) throw alreadyConnected();
     parseHeartBeat(frame.headers['heart-beat']);
     const { login, passcode } = frame.headers;
@@ -52,10 +59,11 @@ export function readCommand(frame: Frame, version: StompVersion | undefined, lim
   if (frame.headers.transaction !== undefined) throw unsupported('Transactions are not supported.');
   switch (frame.command) {
     case 'SEND':
-      return { kind: 'send', destination: destinationOf(frame, limits), message: messageOf(frame, limits) };
+      return readSend(frame, limits);
     case 'SUBSCRIBE':
       return readSubscribe(frame, version, limits);
     case 'UNSUBSCRIBE':
+      refuseUnsupported('UNSUBSCRIBE', undefined, frame.headers);
       return { kind: 'unsubscribe', id: subscriptionId(frame, version) };
     case 'ACK':
     case 'NACK':
@@ -90,6 +98,15 @@ function destinationOf(frame: Frame, limits: Limits): Destination {
   );
 }
 
+/** What no consumer could be given is refused here, so that what came before it is done. */
+function readSend(frame: Frame, limits: Limits): Command {
+  const destination = destinationOf(frame, limits);
+  refuseUnsupported('SEND', destination.kind, frame.headers);
+  const message = messageOf(frame, limits);
+  checkSize(message, limits);
+  return { kind: 'send', destination, message };
+}
+
 /** 1.0 lets a client do without; its destination stands in. @see STOMP 1.0 SUBSCRIBE, UNSUBSCRIBE */
 function subscriptionId(frame: Frame, version: StompVersion): string {
   const id = frame.headers.id;
@@ -111,16 +128,37 @@ function readSubscribe(frame: Frame, version: StompVersion, limits: Limits): Com
   if (!ackModes.includes(ack)) {
     throw new BrokerError('INVALID_HEADER', `The ack mode "${ack.slice(0, 64)}" is none of ${ackModes.join(', ')}.`);
   }
-  if (frame.headers.selector !== undefined) throw unsupported('Selectors are not supported.');
+  // An empty one selects everything. @see JMS 3.1 §3.8.1
+  if (frame.headers.selector?.trim()) throw unsupported('Selectors are not supported.');
   const destination = destinationOf(frame, limits);
-  if (destination.kind === 'topic') checkLive(frame, ack);
+  if (destination.kind === 'topic' && ack !== 'auto') throw acknowledgedTopic(ack);
+  refuseUnsupported('SUBSCRIBE', destination.kind, frame.headers);
   return {
     kind: 'subscribe',
     id,
     destination,
     ack: ack as AckMode,
     prefetch: prefetchOf(frame, limits),
+    browses: destination.kind === 'queue' && isAsked(frame, 'browser', 'activemq.browser'),
   };
+}
+
+/**
+ * A boolean is read without case, as in ActiveMQ.
+ * @throws BrokerError INVALID_HEADER for what is neither true nor false
+ */
+function isAsked({ headers }: Frame, ...names: readonly string[]): boolean {
+  return names.some((name) => {
+    const value = headers[name] ?? '';
+    if (/^(true|false)?$/i.test(value)) return value.toLowerCase() === 'true';
+    throw new BrokerError('INVALID_HEADER', `The header ${name} is true or false, not "${value.slice(0, 64)}".`);
+  });
+}
+
+function acknowledgedTopic(ack: string): BrokerError {
+  return unsupported(
+    `The ack mode ${ack} is not supported on a topic; auto is, where each message is done once it is sent.`,
+  );
 }
 
 /** @see ActiveMQ: STOMP, `activemq.prefetchSize`; RabbitMQ: STOMP plugin, `prefetch-count` */
@@ -134,8 +172,12 @@ function prefetchOf({ headers }: Frame, limits: Limits): number {
 
 function readSettlement(frame: Frame, version: StompVersion): Command {
   const verb = frame.command === 'ACK' ? 'acknowledge' : 'reject';
-  if (version === '1.2') return { kind: verb, token: required(frame, 'id') };
+  if (verb === 'reject') refuseUnsupported('NACK', undefined, frame.headers);
+  if (version === '1.2') {
+    const id = required(frame, 'id');
+    return isOfBrowser(id) ? { kind: 'settle-browsed' } : { kind: verb, token: readToken(id) };
+  }
   if (version === '1.0' && verb === 'reject') throw unsupported('NACK is of STOMP 1.1 and later.');
   const subscription = version === '1.1' ? required(frame, 'subscription') : frame.headers.subscription;
-  return { kind: `${verb}-message`, messageId: required(frame, 'message-id'), subscription };
+  return { kind: `${verb}-message`, messageId: readMessageId(required(frame, 'message-id')), subscription };
 }

@@ -4,6 +4,7 @@ import type { Limits } from '../model/limits.ts';
 import type { Headers } from '../model/message.ts';
 import { commandsReadBy, type Frame, mayHaveBody, type Role, type StompVersion } from './frame.ts';
 import { contentLengthOf, findReceipt, parseHeaders, quote } from './headers.ts';
+import { opensSession, versionAskedFor } from './negotiation.ts';
 
 const NUL = 0;
 const LINE_FEED = 10;
@@ -27,6 +28,8 @@ export class IncomingFrame {
   readonly #role: Role;
   readonly #limits: FrameLimits;
   #command = '';
+  /** What is wrong with the command: its head is read all the same, for the receipt that it may ask for. */
+  #unknown: BrokerError | undefined;
   #headersAt = 0;
   /** Where the next unread line begins. */
   #lineAt = 0;
@@ -69,6 +72,11 @@ export class IncomingFrame {
     return findReceipt(lines, this.#command, version);
   }
 
+  /** What is wrong with a frame that will never be whole. */
+  get fault(): BrokerError | undefined {
+    return this.#unknown;
+  }
+
   /** How many octets are sure to be missing of the `length` that have arrived, if a content-length says so. */
   missing(length: number): number | undefined {
     return this.#contentLength === undefined ? undefined : this.#bodyAt + this.#contentLength + 1 - length;
@@ -81,7 +89,8 @@ export class IncomingFrame {
     if (eol === -1 && end - start <= longest && octets.indexOf(NUL, start) === -1) return false;
     const command = octets.toString('latin1', start, Math.min(end, start + longest + 1));
     if (eol === -1 || !commandsReadBy[this.#role].includes(command)) {
-      throw unknownCommand(octets.subarray(start, Math.min(end, start + longest + 1)), this.#role);
+      this.#unknown = unknownCommand(octets.subarray(start, Math.min(end, start + longest + 1)), this.#role);
+      if (eol === -1 || end - start > longest) throw this.#unknown;
     }
     this.#command = command;
     this.#headersAt = this.#lineAt = eol + 1 - start;
@@ -99,6 +108,7 @@ export class IncomingFrame {
         return undefined;
       }
       if (end === from) {
+        if (this.#unknown) throw this.#unknown;
         this.#bodyAt = eol + 1 - start;
         return this.#parseHead(octets, start, version);
       }
@@ -111,17 +121,18 @@ export class IncomingFrame {
   #checkLine(lineBytes: number, arrived: number): void {
     const { headerBytes, headerCount, frameBytes } = this.#limits;
     if (lineBytes > headerBytes) {
-      throw new BrokerError('LIMIT_EXCEEDED', `A header line is longer than the ${headerBytes} octets allowed.`);
+      throw this.#tooMuch(`A header line is longer than the ${headerBytes} octets allowed.`);
     }
     if (lineBytes > 0 && this.#lines >= headerCount) {
-      throw new BrokerError('LIMIT_EXCEEDED', `A frame has more than the ${headerCount} headers allowed.`);
+      throw this.#tooMuch(`A frame has more than the ${headerCount} headers allowed.`);
     }
     if (arrived >= frameBytes) {
-      throw new BrokerError(
-        'LIMIT_EXCEEDED',
-        `The headers alone take up the ${frameBytes} octets allowed for a frame.`,
-      );
+      throw this.#tooMuch(`The headers alone take up the ${frameBytes} octets allowed for a frame.`);
     }
+  }
+
+  #tooMuch(message: string): BrokerError {
+    return this.#unknown ?? new BrokerError('LIMIT_EXCEEDED', message);
   }
 
   #parseHead(octets: Buffer, start: number, version: StompVersion): Headers {
@@ -133,10 +144,16 @@ export class IncomingFrame {
     if (lines.includes('\uFFFD') && !isUtf8(octets.subarray(from, to))) {
       throw new BrokerError('INVALID_FRAME', 'The headers are not valid UTF-8.');
     }
-    const headers = parseHeaders(lines, this.#command, version);
+    const headers = parseHeaders(lines, this.#command, this.#versionOfHead(lines, version));
     this.#contentLength = contentLengthOf(headers);
     this.#searchedTo = this.#bodyAt;
     return headers;
+  }
+
+  /** A CONNECT is read by the rules of the version that it asks for: 1.0 trims its headers. */
+  #versionOfHead(lines: string, version: StompVersion): StompVersion {
+    if (this.#role === 'client' || !opensSession(this.#command)) return version;
+    return versionAskedFor(parseHeaders(lines, this.#command, '1.2')) ?? version;
   }
 
   /** Without this, a frame that lacks the empty line would wait for ever, and swallow the next one. */
@@ -145,10 +162,8 @@ export class IncomingFrame {
     this.#searchedTo = octets.length - start;
     if (nul === -1) return;
     this.#lineAt = nul - start;
-    throw new BrokerError(
-      'INVALID_FRAME',
-      'A NUL stands among the headers: an empty line ends them, then comes the body.',
-    );
+    const message = 'A NUL stands among the headers: an empty line ends them, then comes the body.';
+    throw this.#unknown ?? new BrokerError('INVALID_FRAME', message);
   }
 
   #readBody(octets: Buffer, start: number): Uint8Array | undefined {
@@ -163,7 +178,7 @@ export class IncomingFrame {
       return undefined;
     }
     this.size = nul + 1 - start;
-    return nul === from ? noOctets : octets.subarray(from, nul);
+    return nul === from || !mayHaveBody(this.#command) ? noOctets : octets.subarray(from, nul);
   }
 
   #closingNul(octets: Buffer, at: number): number {
@@ -175,9 +190,12 @@ export class IncomingFrame {
     );
   }
 
-  /** @param bodyBytes The octets of the body, or how many have arrived. */
+  /**
+   * Clients write bodies, if only a line end, in frames that have none. They are read and dropped, as other brokers do.
+   * @param bodyBytes The octets of the body, or how many have arrived.
+   */
   #checkBody(bodyBytes: number): void {
-    if (bodyBytes > 0 && !mayHaveBody(this.#command)) {
+    if (bodyBytes > 0 && this.#role === 'client' && !mayHaveBody(this.#command)) {
       throw new BrokerError('INVALID_FRAME', `A ${this.#command} frame has no body: a NUL follows its empty line.`);
     }
     const { frameBytes } = this.#limits;

@@ -1,5 +1,6 @@
 import { BrokerError } from '../model/errors.ts';
 import type { Limits } from '../model/limits.ts';
+import type { Headers } from '../model/message.ts';
 import type { StompVersion } from './frame.ts';
 
 const versions = ['1.2', '1.1', '1.0'] as const satisfies readonly StompVersion[];
@@ -18,6 +19,20 @@ export function negotiateVersion(accepted: string | undefined): StompVersion {
     `None of the versions "${accepted.slice(0, 64)}" is supported; supported are ${versions.toReversed().join(', ')}.`,
     { details: { supported: versions.toReversed().join(',') } },
   );
+}
+
+/** Whether a client opens its session with such a frame. */
+export function opensSession(command: string): boolean {
+  return command === 'CONNECT' || command === 'STOMP';
+}
+
+/** The version that a CONNECT leads to; undefined if there is none. */
+export function versionAskedFor(headers: Headers): StompVersion | undefined {
+  try {
+    return negotiateVersion(headers['accept-version']);
+  } catch {
+    return undefined;
+  }
 }
 
 /** A heart-beat header: what its writer can send, and what it wants to receive, in milliseconds; 0 is none. */

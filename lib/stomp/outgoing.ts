@@ -1,21 +1,9 @@
-import { checkSize } from '../broker/message-size.ts';
+import { checkSize } from '../broker/inbox/message-size.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { Limits } from '../model/limits.ts';
 import type { Headers, OutgoingMessage } from '../model/message.ts';
+import { isBrokersOwn } from '../model/own-headers.ts';
 import type { Frame } from './frame.ts';
-
-/** Headers of the frame, or that the broker itself sets on a MESSAGE: they do not travel with the message. */
-const notOfTheMessage = new Set([
-  'destination',
-  'receipt',
-  'content-length',
-  'transaction',
-  'message-id',
-  'subscription',
-  'ack',
-  'redelivered',
-  'timestamp',
-]);
 
 /**
  * The message of a SEND.
@@ -25,7 +13,8 @@ export function messageOf(frame: Frame, limits: Limits): OutgoingMessage {
   checkStandardHeaders(frame.headers);
   // Without a prototype: a header may be named __proto__.
   const headers: Record<string, string> = Object.create(null);
-  for (const name in frame.headers) if (!notOfTheMessage.has(name)) headers[name] = frame.headers[name] ?? '';
+  for (const name in frame.headers) if (!isBrokersOwn(name)) headers[name] = frame.headers[name] ?? '';
+  if (headers.persistent !== undefined) headers.persistent = headers.persistent.toLowerCase();
   const body = decodedBody(frame, headers, limits);
   const message = { body, text: !frame.hasContentLength && body === frame.body, headers };
   checkSize(message, limits);
@@ -40,7 +29,8 @@ function decodedBody(frame: Frame, headers: Record<string, string>, limits: Limi
 }
 
 const standard: Readonly<Record<string, { readonly pattern: RegExp; readonly allowed: string }>> = {
-  persistent: { pattern: /^(true|false)$/, allowed: 'true or false' },
+  // Languages write them as they like: "True". @see ActiveMQ: STOMP, which reads booleans so
+  persistent: { pattern: /^(true|false)$/i, allowed: 'true or false' },
   priority: { pattern: /^\d$/, allowed: 'a digit from 0 to 9' },
   expires: { pattern: /^\d{1,15}$/, allowed: 'milliseconds since the epoch, or 0 for never' },
 };

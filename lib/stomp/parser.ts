@@ -1,13 +1,22 @@
 import { BrokerError } from '../model/errors.ts';
 import type { Frame, Role, StompVersion } from './frame.ts';
 import { type FrameLimits, IncomingFrame } from './incoming.ts';
+import { opensSession, versionAskedFor } from './negotiation.ts';
 
+const NUL = 0;
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 const nothing = Buffer.alloc(0);
 
-/** How to read: `version` is the one agreed on; until then, the one whose rules CONNECT is read by. */
-export type ParserOptions = { readonly limits: FrameLimits; readonly version: StompVersion; readonly role: Role };
+/** How to read: `version` is the one agreed on. A server's is undefined until a CONNECT frame has been read. */
+export type ParserOptions = {
+  readonly limits: FrameLimits;
+  readonly version: StompVersion | undefined;
+  readonly role: Role;
+};
+
+/** What comes before CONNECT is read by these rules, if only to be refused. */
+const first = '1.2' satisfies StompVersion;
 
 /** What one push yields. With an `error`, the frames are those that were whole before the faulty one. */
 export type Parsed = {
@@ -19,6 +28,8 @@ export type Parsed = {
    * together are the stream up to `consumed`. A view, like the frames' bodies.
    */
   readonly octets: Buffer;
+  /** The version agreed on, up to here. */
+  readonly version: StompVersion | undefined;
   /** INVALID_FRAME, INVALID_HEADER, LIMIT_EXCEEDED or BODY_TOO_LARGE; `details.receipt` if the frame asked for one. */
   readonly error?: BrokerError;
 };
@@ -37,19 +48,27 @@ export class FrameParser {
   #consumed = 0;
   #incoming: IncomingFrame | undefined;
   #error: BrokerError | undefined;
-
-  /** Whose rules apply to heads that are read from the next push on. */
-  version: StompVersion;
+  #version: StompVersion | undefined;
 
   constructor(options: ParserOptions) {
     this.#limits = options.limits;
     this.#role = options.role;
-    this.version = options.version;
+    this.#version = options.version;
+  }
+
+  /** Whose rules the next frame is read by: those of the session that the last CONNECT has opened. */
+  get version(): StompVersion | undefined {
+    return this.#version;
   }
 
   /** The octets held of an incomplete frame; 0 between frames. */
   get pendingBytes(): number {
     return this.#pending;
+  }
+
+  /** What is wrong already with the incomplete frame; undefined if nothing is known to be. */
+  get fault(): BrokerError | undefined {
+    return this.#incoming?.fault;
   }
 
   /** Up to which offset of the stream all is read: whole frames and the line ends between them. */
@@ -59,13 +78,13 @@ export class FrameParser {
 
   /** @param chunk Must not be changed afterwards: bodies are views of it. */
   push(chunk: Uint8Array): Parsed {
-    if (this.#error) return { frames: [], heartBeats: 0, octets: nothing, error: this.#error };
+    if (this.#error) return { frames: [], heartBeats: 0, octets: nothing, version: this.#version, error: this.#error };
     const octets = this.#join(chunk);
     const frames: Frame[] = [];
     let heartBeats = 0;
     let at = 0;
     while (at < octets.length) {
-      if (!this.#incoming && isLineEnd(octets[at])) {
+      if (!this.#incoming && isFiller(octets[at])) {
         if (octets[at] === LINE_FEED) heartBeats += 1;
         at += 1;
         continue;
@@ -74,11 +93,12 @@ export class FrameParser {
       const frame = this.#read(this.#incoming, octets, at);
       if (!frame) break;
       frames.push(frame);
+      this.#notice(frame);
       at += this.#incoming.size;
       this.#incoming = undefined;
     }
     this.#keep(octets, at);
-    const read = { frames, heartBeats, octets: octets.subarray(0, at) };
+    const read = { frames, heartBeats, octets: octets.subarray(0, at), version: this.#version };
     return this.#error ? { ...read, error: this.#error } : read;
   }
 
@@ -92,13 +112,19 @@ export class FrameParser {
       missing === undefined
         ? 'the last one is not ended by a NUL'
         : `the content-length of the last one reaches past the end: ${missing} octets are missing, its NUL included`;
-    const error = new BrokerError('INVALID_FRAME', `A frame must be whole within one message, but ${why}.`);
+    const whole = new BrokerError('INVALID_FRAME', `A frame must be whole within one message, but ${why}.`);
+    const error = this.#incoming.fault ?? whole;
     return this.#withReceipt(error, this.#incoming, this.#buffer.subarray(0, this.#pending), 0);
+  }
+
+  /** What follows a CONNECT is of the session that it opens, in the same piece, too. */
+  #notice({ command, headers }: Frame): void {
+    if (this.#role === 'server' && opensSession(command)) this.#version ??= versionAskedFor(headers);
   }
 
   #read(incoming: IncomingFrame, octets: Buffer, start: number): Frame | undefined {
     try {
-      return incoming.read(octets, start, this.version);
+      return incoming.read(octets, start, this.#version ?? first);
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;
       this.#error = this.#withReceipt(error, incoming, octets, start);
@@ -107,7 +133,7 @@ export class FrameParser {
   }
 
   #withReceipt(error: BrokerError, incoming: IncomingFrame, octets: Buffer, start: number): BrokerError {
-    const receipt = incoming.receipt(octets, start, this.version);
+    const receipt = incoming.receipt(octets, start, this.#version ?? first);
     return receipt === undefined ? error : new BrokerError(error.code, error.message, { details: { receipt } });
   }
 
@@ -151,9 +177,12 @@ export function decodeFrames(message: Uint8Array, options: ParserOptions): Parse
   return error ? { ...parsed, error } : parsed;
 }
 
-/** A carriage return alone is let through as well: the line feed of a cut line end may come with the next piece. */
-function isLineEnd(octet: number | undefined): boolean {
-  return octet === LINE_FEED || octet === CARRIAGE_RETURN;
+/**
+ * What may stand between frames: line ends, of which a carriage return alone is let through as well, since its line feed
+ * may come with the next piece, and, as other brokers have it, a NUL too many.
+ */
+function isFiller(octet: number | undefined): boolean {
+  return octet === LINE_FEED || octet === CARRIAGE_RETURN || octet === NUL;
 }
 
 function asBuffer(octets: Uint8Array): Buffer {

@@ -37,22 +37,24 @@ export function messageFrame(
   isAuto: boolean,
   limits: Limits,
 ): Buffer {
-  const { message, messageId, destination, token, redelivered } = delivery;
+  const { message, messageId, destination, token, redelivered, deliveryCount } = delivery;
   const headers: Record<string, string> = {
     __proto__: null as never,
     destination,
     'message-id': messageId,
     subscription,
     redelivered: String(redelivered),
+    JMSXDeliveryCount: String(deliveryCount),
     timestamp: String(message.timestamp),
   };
   if (version === '1.2' && !isAuto) headers.ack = token;
-  for (const name in message.headers) headers[name] ??= message.headers[name] ?? '';
   let { body } = message;
   if (limits.textOnly && !isUtf8(body)) {
     headers['content-encoding'] = 'base64';
     body = Buffer.from(Buffer.from(body).toString('base64'));
   }
+  // The broker's own come first: of two of a name the first one counts. @see STOMP 1.2, "Repeated Header Entries"
   if (!message.text || body.includes(0)) headers['content-length'] = String(body.byteLength);
+  for (const name in message.headers) headers[name] ??= message.headers[name] ?? '';
   return encodeFrame('MESSAGE', headers, body, version);
 }

@@ -90,8 +90,8 @@ export class Meter {
     }
   }
 
-  extendBlobs(shard: string, keys: readonly string[]): void {
-    for (const key of keys) this.ledger.write('extendBlobs', writeUnits(this.#sizes.get(blobName(shard, key)) ?? 0));
+  keepBlobs(shard: string, keys: readonly string[]): void {
+    for (const key of keys) this.ledger.write('keepBlobs', writeUnits(this.#sizes.get(blobName(shard, key)) ?? 0));
   }
 
   getBlobs(shard: string, keys: readonly string[]): void {

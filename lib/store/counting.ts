@@ -18,6 +18,7 @@ export function countingStore(inner: Store): { store: Store; counts(): Counts; r
 /** The verbs, each done by `inner` and then billed. */
 function decorate(inner: Store, meter: Meter): Store {
   return {
+    bodiesExpire: inner.bodiesExpire,
     async append(shard, append) {
       meter.blobs('append', shard, append.blobs);
       const outcome = await inner.append(shard, append);
@@ -41,27 +42,23 @@ function decorate(inner: Store, meter: Meter): Store {
       meter.readHead('readHead', shard, head);
       return head;
     },
-    async removeHead(shard, rings, discard) {
-      const removed = await inner.removeHead(shard, rings, discard);
+    async removeHead(shard, rings) {
+      const removed = await inner.removeHead(shard, rings);
       if (removed) meter.head('removeHead', shard, undefined);
       else meter.settledHead('removeHead', shard, false);
       return removed;
     },
-    async awaitChange(shard, seen, timeoutMs) {
-      await inner.awaitChange(shard, seen, timeoutMs);
+    async awaitChange(shard, seen, timeoutMs, signal) {
+      await inner.awaitChange(shard, seen, timeoutMs, signal);
       meter.ledger.read('awaitChange', readUnits(headBytes(seen)));
     },
     async getBlobs(shard, keys) {
       meter.getBlobs(shard, keys);
       return inner.getBlobs(shard, keys);
     },
-    async extendBlobs(shard, keys, expiresAt) {
-      meter.extendBlobs(shard, keys);
-      await inner.extendBlobs(shard, keys, expiresAt);
-    },
-    async transact(shard, blobs) {
-      meter.blobs('transact', shard, blobs, 2);
-      return inner.transact(shard, blobs);
+    async keepBlobs(shard, keys, expiresAt) {
+      meter.keepBlobs(shard, keys);
+      await inner.keepBlobs(shard, keys, expiresAt);
     },
     ...decorateIndex(inner, meter),
     ...decorateDirectory(inner, meter),
@@ -69,16 +66,16 @@ function decorate(inner: Store, meter: Meter): Store {
   };
 }
 
-function decorateIndex(inner: Store, meter: Meter): Pick<Store, 'due' | 'settle'> {
+function decorateIndex(inner: Store, meter: Meter): Pick<Store, 'due' | 'clearDue'> {
   return {
-    async due(minute, limit) {
+    async due(minute, ...rest) {
       meter.due(minute);
-      return inner.due(minute, limit);
+      return inner.due(minute, ...rest);
     },
-    async settle(due: Due, rings) {
-      const settled = await inner.settle(due, rings);
-      if (due.kind === 'wake') meter.wake('settle', due.shard, due.minute, false);
-      else meter.settledHead('settle', due.shard, settled);
+    async clearDue(due: Due, rings) {
+      const settled = await inner.clearDue(due, rings);
+      if (due.kind === 'wake') meter.wake('clearDue', due.shard, due.minute, false);
+      else meter.settledHead('clearDue', due.shard, settled);
       return settled;
     },
   };

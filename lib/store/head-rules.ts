@@ -1,10 +1,22 @@
-import type { Append, AppendOutcome, Commit, CommitOutcome, Head, Steal, StealOutcome } from './port.ts';
+import type {
+  Accepts,
+  Append,
+  AppendOutcome,
+  Commit,
+  CommitOutcome,
+  Head,
+  ShardAppend,
+  Steal,
+  StealOutcome,
+} from './port.ts';
 
 /** What `append` does to a head, for stores that hold heads in memory. A head is never changed, but replaced. */
 export function appendTo(shard: string, head: Head | undefined, append: Append): AppendOutcome {
   if (!head && append.mustExist) return { kind: 'absent', head: undefined };
   const before = head ?? emptyHead(shard);
-  if (append.entries.length > 0 && before.inbox.length >= append.room) return { kind: 'full', head: before };
+  if (append.entries.length > 0 && before.inbox.length >= append.room) {
+    return { kind: 'full', head: before, hasBlobs: false };
+  }
   return {
     kind: 'appended',
     head: {
@@ -15,6 +27,24 @@ export function appendTo(shard: string, head: Head | undefined, append: Append):
       due: before.due || append.minute,
     },
   };
+}
+
+/** What `appendAll` does to heads, which `headOf` shows as they are: undefined if one is full, or not accepted. */
+export function appendAllTo(
+  headOf: (shard: string) => Head | undefined,
+  appends: readonly ShardAppend[],
+  accepts: Accepts,
+): readonly AppendOutcome[] | undefined {
+  const heads = new Map<string, Head | undefined>();
+  const outcomes: AppendOutcome[] = [];
+  for (const append of appends) {
+    const { shard } = append;
+    const outcome = appendTo(shard, heads.has(shard) ? heads.get(shard) : headOf(shard), append);
+    if (outcome.kind === 'full') return undefined;
+    heads.set(shard, outcome.head);
+    outcomes.push(outcome);
+  }
+  return accepts(outcomes) ? outcomes : undefined;
 }
 
 /** What `commit` does to a head: 'committed' brings the one to keep. */

@@ -2,18 +2,21 @@
 export class Watchers {
   readonly #waiting = new Map<string, Set<() => void>>();
 
-  /** Resolves at the next `wake` of the shard, or after `timeoutMs`. */
-  wait(shard: string, timeoutMs: number): Promise<void> {
+  /** Resolves at the next `wake` of the shard, after `timeoutMs`, or when `signal` is aborted. */
+  wait(shard: string, timeoutMs: number, signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted) return Promise.resolve();
     return new Promise((resolve) => {
       const waiting = this.#waiting.get(shard) ?? new Set();
       this.#waiting.set(shard, waiting);
       const done = () => {
         clearTimeout(timer);
+        signal?.removeEventListener('abort', done);
         waiting.delete(done);
         if (waiting.size === 0 && this.#waiting.get(shard) === waiting) this.#waiting.delete(shard);
         resolve();
       };
       const timer = setTimeout(done, timeoutMs);
+      signal?.addEventListener('abort', done, { once: true });
       waiting.add(done);
     });
   }

@@ -10,6 +10,8 @@ export type Place = {
   readonly args: readonly string[];
   /** The folder of the data, where there is one. */
   readonly folder: string | undefined;
+  /** Each broker in a PID namespace of its own, as in a container. */
+  readonly isContained?: boolean | undefined;
 };
 
 type Doors = { readonly rest: Network; readonly stomp: Network };
@@ -48,6 +50,7 @@ export class Brokers {
     const name = `broker-${++this.#started}`;
     const broker = startBrokerProcess(this.#place.args, undefined, {
       onMaster: ({ url, stompUrl }) => this.#follow(name, broker, url, stompUrl),
+      isContained: this.#place.isContained,
       fileKibibytes: isConfined ? this.#dataKibibytes() + SPARE_KIBIBYTES : undefined,
     });
     this.#living.add(broker);
@@ -67,13 +70,13 @@ export class Brokers {
 
   /** Stops a process as it is; whoever takes over is followed. */
   pause(broker: BrokerProcess): void {
-    broker.process.kill('SIGSTOP');
+    broker.signal('SIGSTOP');
     this.#leave(broker);
   }
 
   /** Where nobody could take over, it is still the master; where somebody is about to, he says so. */
   resume(broker: BrokerProcess): void {
-    broker.process.kill('SIGCONT');
+    broker.signal('SIGCONT');
     this.#master ??= broker;
   }
 

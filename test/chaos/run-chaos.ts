@@ -17,6 +17,8 @@ export type Chaos = {
   readonly seed: number;
   /** Default: all that the store can suffer. */
   readonly faults?: readonly FaultKind[];
+  /** Each broker is in a PID namespace of its own, as in a container. */
+  readonly isContained?: boolean;
 };
 
 export type Outcome = Verdict & {
@@ -44,13 +46,13 @@ const everyStore: readonly FaultKind[] = [
 ];
 
 /** Runs brokers and clients on one store while faults are done to them, lets everything drain, and judges. */
-export async function runChaos({ store, seconds, seed, faults }: Chaos): Promise<Outcome> {
+export async function runChaos({ store, seconds, seed, faults, isContained }: Chaos): Promise<Outcome> {
   const folder = mkdtempSync(join(tmpdir(), 'cirrusmq-chaos-'));
   const engine = store === 'dynamodb' ? await startDynamo() : undefined;
   const ownHistory = join(folder, 'nemesis.jsonl');
   const doors = { rest: await Network.open(), stomp: await Network.open() };
   using history = new History(ownHistory);
-  const brokers = new Brokers(placeOf(folder, engine?.endpoint), doors, history);
+  const brokers = new Brokers({ ...placeOf(folder, engine?.endpoint), isContained }, doors, history);
   brokers.start();
   const { rest, stomp } = doors;
   let clients: Clients | undefined;

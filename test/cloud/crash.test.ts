@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { WebSocket } from 'ws';
-import { send } from '../../lib/broker/send.ts';
+import { send } from '../../lib/broker/verbs/send.ts';
 import { openDynamoStore } from '../../lib/store/dynamodb/dynamodb-store.ts';
 import type { Store } from '../../lib/store/port.ts';
 import { connect, subscribe } from '../stomp-clients.ts';
-import { benchOn, textMessage } from '../unit/broker/bench.ts';
+import { environmentOn, textMessage } from '../unit/broker/environment.ts';
 import { deployed, describeDeployed, isOpen, receive, sendByRest } from './deployed.ts';
 
 let store: Store;
@@ -15,7 +15,7 @@ afterAll(() => store.close());
 
 /** Sends as a function does that dies before its first turn: the lease is its own, and nobody uses it. */
 async function sendAndDie(queue: string, body: string): Promise<void> {
-  const { broker } = benchOn(store);
+  const { broker } = environmentOn(store);
   await send({ ...broker, defer: () => {} }, { kind: 'queue', name: queue }, [textMessage(body)]);
 }
 

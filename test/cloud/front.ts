@@ -10,20 +10,20 @@ export type Front = { readonly url: string; readonly webSocketUrl: string; reado
 
 const UNSUPPORTED_DATA = 1003;
 
-/** Where the emulator has a broker's APIs, and how to ask the broker's authorizer. */
+/** Where the emulator has a broker's APIs, and how to ask the function of `$connect`. */
 export type Behind = {
   readonly endpoint: string;
   readonly httpApi: string;
   readonly webSocketApi: string;
-  readonly authorize: (event: unknown) => Promise<Invoked>;
+  readonly connect: (event: unknown) => Promise<Invoked>;
 };
 
 /**
  * Stands in front of the emulator and does what API Gateway does and it does not: it answers the subprotocol, refuses
- * binary frames, answers 401 where the authorizer says so, and has the API at the root of an address. See
+ * binary frames, answers with the status that `$connect` refuses with, and has the API at the root of an address. See
  * docs/decisions/0020.
  */
-export async function openFront({ endpoint, httpApi, webSocketApi, authorize }: Behind): Promise<Front> {
+export async function openFront({ endpoint, httpApi, webSocketApi, connect }: Behind): Promise<Front> {
   const { host } = new URL(endpoint);
   const server = createServer((incoming, outgoing) => {
     const path = `/_aws/execute-api/${httpApi}/%24default${incoming.url}`;
@@ -48,8 +48,8 @@ export async function openFront({ endpoint, httpApi, webSocketApi, authorize }: 
         .on('error', () => {})
         .terminate();
       const queryStringParameters = Object.fromEntries(searchParams);
-      const isRefused = statusCode === 500 && (await refuses(authorize, { headers, queryStringParameters }));
-      const status = isRefused ? 401 : statusCode;
+      const refused = statusCode === 403 ? await statusOf(connect, { headers, queryStringParameters }) : undefined;
+      const status = refused ?? statusCode;
       socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-length: 0\r\n\r\n`);
     });
     behind.on('error', giveUp);
@@ -69,15 +69,10 @@ export async function openFront({ endpoint, httpApi, webSocketApi, authorize }: 
   };
 }
 
-/**
- * Whether the authorizer fails with the one word that is a 401 to API Gateway. The emulator has one answer to all its
- * failures, and does not tell which it was.
- * @see API Gateway: output from a Lambda authorizer
- */
-async function refuses(authorize: Behind['authorize'], handshake: object): Promise<boolean> {
-  const methodArn = 'arn:aws:execute-api:us-east-1:000000000000:any/live/$connect';
-  const invoked = await authorize({ type: 'REQUEST', methodArn, ...handshake });
-  return invoked.kind === 'failed' && invoked.message === 'Unauthorized';
+/** The status that the function of `$connect` answers with: the emulator makes a 403 of each that is no success. */
+async function statusOf(connect: Behind['connect'], upgrade: object): Promise<number | undefined> {
+  const invoked = await connect({ ...upgrade, requestContext: { connectionId: 'of-the-front' } });
+  return invoked.kind === 'answered' ? (invoked.answer as { statusCode?: number }).statusCode : undefined;
 }
 
 /** The broker's answer to `$connect` does not come through: the tests ask its function for that by itself. */

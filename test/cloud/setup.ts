@@ -26,7 +26,7 @@ export default async function setup(): Promise<(() => Promise<void>) | undefined
       endpoint,
       httpApi: apiOf(outputs[name].Url),
       webSocketApi: apiOf(outputs[name].WebSocketUrl),
-      authorize: (event) => invokeFunction(name, 'authorize', event),
+      connect: (event) => invokeFunction(name, 'connect', event),
     });
     parts.defer(front.close);
     print(`${name} is at ${front.url} and ${front.webSocketUrl}`);

@@ -24,13 +24,13 @@ export function whatIsDue(store: Given): void {
       await store().append(shard, appending(['a'], { minute: MINUTE }));
       await store().append(shard, appending(['b'], { minute: MINUTE + 5 }));
       expect(await dueOf(store(), shard, MINUTE - 1)).toEqual([]);
-      expect(await dueOf(store(), shard, MINUTE)).toEqual([{ shard, minute: MINUTE, kind: 'ring' }]);
+      expect(await dueOf(store(), shard, MINUTE)).toMatchObject([{ shard, minute: MINUTE, kind: 'ring' }]);
     });
 
     test('what is settled is due no more, until the next append', async () => {
       const shard = await idleShard(store());
       const [ring] = await dueOf(store(), shard, MINUTE);
-      expect(ring && (await store().settle(ring, 1))).toBe(true);
+      expect(ring && (await store().clearDue(ring, 1))).toBe(true);
       expect(await dueOf(store(), shard, MINUTE)).toEqual([]);
       expect((await headOf(store(), shard)).due).toBe(0);
       const { head } = await store().append(shard, appending(['b'], { minute: MINUTE + 1 }));
@@ -45,23 +45,23 @@ export function whatIsDue(store: Given): void {
       const full = await idleShard(store());
       await store().append(full, appending(['z']));
       const ringOf = (shard: string): Due => ({ shard, minute: MINUTE, kind: 'ring' });
-      expect(await store().settle(ringOf(rung), 0)).toBe(false);
-      expect(await store().settle(ringOf(led), 1)).toBe(false);
-      expect(await store().settle(ringOf(full), 1)).toBe(false);
+      expect(await store().clearDue(ringOf(rung), 0)).toBe(false);
+      expect(await store().clearDue(ringOf(led), 1)).toBe(false);
+      expect(await store().clearDue(ringOf(full), 1)).toBe(false);
       for (const shard of [rung, led, full]) expect(await dueOf(store(), shard, MINUTE)).toHaveLength(1);
     });
 
     test('a shard that was appended to, but never rung, settles once it is empty of entries', async () => {
       const shard = fresh('q');
       await store().append(shard, appending([]));
-      expect(await store().settle({ shard, minute: MINUTE, kind: 'ring' }, 0)).toBe(true);
+      expect(await store().clearDue({ shard, minute: MINUTE, kind: 'ring' }, 0)).toBe(true);
       expect(await dueOf(store(), shard, MINUTE)).toEqual([]);
     });
 
     test('a ring of a head that is gone settles, and makes no head', async () => {
       const shard = await idleShard(store());
-      await store().removeHead(shard, 1, []);
-      expect(await store().settle({ shard, minute: MINUTE, kind: 'ring' }, 1)).toBe(true);
+      await store().removeHead(shard, 1);
+      expect(await store().clearDue({ shard, minute: MINUTE, kind: 'ring' }, 1)).toBe(true);
       expect(await store().readHead(shard)).toBeUndefined();
       expect(await dueOf(store(), shard, MINUTE)).toEqual([]);
     });
@@ -74,10 +74,10 @@ export function whatIsDue(store: Given): void {
       await store().commit(shard, committing('n', { lease: lease('n'), wake: MINUTE + 2 }));
       await store().commit(shard, committing('n', { lease: lease('n'), wake: MINUTE + 2 }));
       expect(await dueOf(store(), shard, MINUTE)).toEqual([]);
-      expect(await dueOf(store(), shard, MINUTE + 1)).toEqual([at(MINUTE + 1)]);
-      expect(await dueOf(store(), shard, MINUTE + 2)).toEqual([at(MINUTE + 1), at(MINUTE + 2)]);
-      expect(await store().settle(at(MINUTE + 1), 77)).toBe(true);
-      expect(await dueOf(store(), shard, MINUTE + 2)).toEqual([at(MINUTE + 2)]);
+      expect(await dueOf(store(), shard, MINUTE + 1)).toMatchObject([at(MINUTE + 1)]);
+      expect(await dueOf(store(), shard, MINUTE + 2)).toMatchObject([at(MINUTE + 1), at(MINUTE + 2)]);
+      expect(await store().clearDue(at(MINUTE + 1), 77)).toBe(true);
+      expect(await dueOf(store(), shard, MINUTE + 2)).toMatchObject([at(MINUTE + 2)]);
     });
 
     test('at most `limit` are listed', async () => {

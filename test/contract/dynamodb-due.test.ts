@@ -39,4 +39,21 @@ describe.skipIf(!dynamoAvailable())(dynamoTitle('what is due'), () => {
     expect(await minutes(MINUTE + 19, 5)).toEqual([0, 1, 2, 3, 4]);
     expect(await minutes(MINUTE + 1_000, 2_000)).toHaveLength(30 + DUE_SCAN_ITEMS);
   });
+
+  test('is told of the tables that can be read, and of each that cannot', async () => {
+    const tablePrefix = fresh('due');
+    const options = { tablePrefix, endpoint: engine.endpoint };
+    await createTables(options);
+    const groups = [{ name: 'gone', destinations: ['/queue/gone.>'] }];
+    const grouped = openDynamoStore({ ...options, groups });
+    try {
+      await grouped.append('/queue/here', appending([], { minute: MINUTE }));
+      const unread: unknown[] = [];
+      const dues = await grouped.due(MINUTE, 10, (table, error) => unread.push([table, error.code]));
+      expect(dues.map(({ shard }) => shard)).toEqual(['/queue/here']);
+      expect(unread).toEqual([[`${tablePrefix}-shards-gone`, 'INTERNAL']]);
+    } finally {
+      await grouped.close();
+    }
+  });
 });

@@ -1,25 +1,35 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { afterEach, describe, expect, test } from 'vitest';
 import { openDynamoStore } from '../../lib/store/dynamodb/dynamodb-store.ts';
 import type { Store } from '../../lib/store/port.ts';
-import { appending, committing, lease } from './given.ts';
+import { appending, blob, committing, lease } from './given.ts';
 
 let server: Server;
 let requests = 0;
 afterEach(() => server.close());
 
 /** A store on a server that answers everything with one error; with none, it hangs up. */
-async function failing(error?: { status: number; type: string; message?: string }): Promise<Store> {
+async function failing(error?: Failure): Promise<Store> {
+  return await answering(() => error);
+}
+
+type Failure = { readonly status: number; readonly type: string; readonly message?: string };
+
+/** A store on a server that answers each call so: undefined hangs up. */
+async function answering(answer: (request: IncomingMessage) => Failure | undefined | 'done'): Promise<Store> {
   requests = 0;
   server = createServer((request, response) => {
     requests++;
+    const error = answer(request);
     if (!error) {
       request.socket.destroy();
       return;
     }
-    response.writeHead(error.status, { 'content-type': 'application/x-amz-json-1.0' });
-    response.end(JSON.stringify({ __type: `com.amazonaws.dynamodb.v20120810#${error.type}`, message: error.message }));
+    const isDone = error === 'done';
+    response.writeHead(isDone ? 200 : error.status, { 'content-type': 'application/x-amz-json-1.0' });
+    const failure = isDone ? {} : { __type: `com.amazonaws.dynamodb.v20120810#${error.type}`, message: error.message };
+    response.end(JSON.stringify(failure));
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
@@ -52,6 +62,42 @@ describe('when DynamoDB fails', () => {
       await expect(write()).rejects.toMatchObject({ name: 'BrokerError', code });
       expect(requests).toBe(1);
     }
+    await store.close();
+  });
+
+  test('blobs that are in are not put again by who repeats what failed after them', async () => {
+    const puts: string[] = [];
+    const throttled = { status: 400, type: 'ThrottlingException' };
+    const store = await answering((request) => {
+      const isPut = String(request.headers['x-amz-target']).endsWith('PutItem');
+      if (isPut) puts.push('put');
+      return isPut ? 'done' : throttled;
+    });
+    const [sent, page] = [blob('sent'), blob('page')];
+    for (let tries = 0; tries < 3; tries++) {
+      await expect(store.append('q', appending(['e'], { blobs: [sent] }))).rejects.toMatchObject({
+        code: 'OVERLOADED',
+      });
+      await expect(store.commit('q', committing('n', { blobs: [page] }))).rejects.toMatchObject({ code: 'OVERLOADED' });
+    }
+    expect(puts).toHaveLength(2);
+    await store.close();
+  });
+
+  test('a blob whose put failed is put by who repeats it', async () => {
+    let isIn = false;
+    const store = await answering((request) => {
+      if (String(request.headers['x-amz-target']).endsWith('PutItem')) {
+        if (isIn) return 'done';
+        return { status: 400, type: 'ValidationException' };
+      }
+      return { status: 400, type: 'ThrottlingException' };
+    });
+    const append = appending(['e'], { blobs: [blob('k')] });
+    await expect(store.append('q', append)).rejects.toMatchObject({ code: 'INTERNAL' });
+    isIn = true;
+    await expect(store.append('q', append)).rejects.toMatchObject({ code: 'OVERLOADED' });
+    expect(requests).toBe(3);
     await store.close();
   });
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { Accepts, ShardAppend } from '../../lib/store/port.ts';
 import {
   appending,
   blob,
@@ -13,6 +14,54 @@ import {
   MINUTE,
   texts,
 } from './given.ts';
+
+/** Of stores that have this verb. */
+export function appendsAtOnce(store: Given): void {
+  describe('appendAll', () => {
+    const all = (appends: readonly ShardAppend[], accepts: Accepts = () => true) =>
+      store().appendAll?.(appends, accepts);
+
+    test('several appends are made in their order, and each has the head that it came to', async () => {
+      const [a, b, none] = [fresh('q'), fresh('q'), fresh('q')];
+      const outcomes = await all([
+        { shard: a, ...appending(['1'], { ring: lease('n'), blobs: [blob('k')] }) },
+        { shard: b, ...appending(['2']) },
+        { shard: none, ...appending(['3'], { mustExist: true }) },
+        { shard: a, ...appending(['4'], { ring: lease('m') }) },
+      ]);
+      expect(outcomes?.map(({ kind }) => kind)).toEqual(['appended', 'appended', 'absent', 'appended']);
+      expect(outcomes?.map(({ head }) => texts(head?.inbox ?? []))).toEqual([['1'], ['2'], [], ['1', '4']]);
+      expect(outcomes?.[3]?.head).toMatchObject({ rings: 2, lease: lease('n') });
+      expect([await inboxOf(store(), a), await inboxOf(store(), b)]).toEqual([['1', '4'], ['2']]);
+      expect((await store().getBlobs(a, ['k'])).size).toBe(1);
+      expect(await store().readHead(none)).toBeUndefined();
+    });
+
+    test('none is made if one of them finds its inbox full, be it by the one before', async () => {
+      const [a, b] = [fresh('q'), fresh('q')];
+      const appends = [
+        { shard: a, ...appending(['1'], { blobs: [blob('k')] }) },
+        { shard: b, ...appending(['2']) },
+        { shard: b, ...appending(['3'], { room: 1 }) },
+      ];
+      expect(await all(appends)).toBeUndefined();
+      expect([await store().readHead(a), await store().readHead(b)]).toEqual([undefined, undefined]);
+      expect((await store().getBlobs(a, ['k'])).size).toBe(0);
+    });
+
+    test('none is made if what they would come to is not accepted', async () => {
+      const shard = fresh('q');
+      const judged: string[][] = [];
+      const accepts: Accepts = (outcomes) => {
+        judged.push(...outcomes.map(({ head }) => texts(head?.inbox ?? [])));
+        return false;
+      };
+      expect(await all([{ shard, ...appending(['1']) }], accepts)).toBeUndefined();
+      expect(judged).toEqual([['1']]);
+      expect(await store().readHead(shard)).toBeUndefined();
+    });
+  });
+}
 
 export function appends(store: Given): void {
   describe('append', () => {
@@ -66,6 +115,18 @@ export function appends(store: Given): void {
       expect(texts(refused.head?.inbox ?? [])).toEqual(['a', 'b']);
       expect(await inboxOf(store(), shard)).toEqual(['a', 'b']);
       expect((await store().append(shard, appending(['c'], { room: 3 }))).kind).toBe('appended');
+    });
+
+    test('a refusal by a full inbox says whether the blobs are in', async () => {
+      const shard = fresh('q');
+      const key = fresh('k');
+      await store().append(shard, appending(['a']));
+      const refused = await store().append(shard, appending(['b'], { room: 1, blobs: [blob(key, 'body')] }));
+      const hasBlobs = (await store().getBlobs(shard, [key])).has(key);
+      expect(refused).toMatchObject({ kind: 'full', hasBlobs });
+      const blobs = hasBlobs ? [] : [blob(key, 'body')];
+      expect((await store().append(shard, appending(['b'], { room: 2, blobs }))).kind).toBe('appended');
+      expect(texts([...(await store().getBlobs(shard, [key])).values()])).toEqual(['body']);
     });
 
     test('a ring without an entry is taken by a full inbox', async () => {
@@ -187,6 +248,14 @@ export function commits(store: Given): void {
       expect(head.lease).toBeUndefined();
     });
 
+    test('a commit takes as many entries as an inbox in items may hold', async () => {
+      const shard = fresh('q');
+      const entries = Array.from({ length: 256 }, (_, at) => `e${at}`);
+      await store().append(shard, appending(entries, { ring: lease('n'.repeat(24)), room: 256 }));
+      const taken = committing('n'.repeat(24), { absorbed: 256, lease: lease('m'.repeat(24)) });
+      expect(await store().commit(shard, taken)).toMatchObject({ kind: 'committed', head: { inbox: [] } });
+    });
+
     test('a commit that renews keeps the lease, whoever rang', async () => {
       const shard = fresh('q');
       await store().append(shard, appending(['a'], { ring: lease('n', 1) }));
@@ -280,36 +349,55 @@ export function removals(store: Given): void {
   describe('removeHead', () => {
     test('an idle head is removed, and the next append begins anew', async () => {
       const shard = await idleShard(store());
-      expect(await store().removeHead(shard, 1, [])).toBe(true);
+      expect(await store().removeHead(shard, 1)).toBe(true);
       expect(await store().readHead(shard)).toBeUndefined();
       const { head } = await store().append(shard, appending(['z'], { ring: lease('m') }));
       expect(head).toMatchObject({ rings: 1, lease: lease('m') });
       expect(head?.state).toBeUndefined();
     });
 
-    test('what goes with a head is discarded where that is free, and stays with a head that stays', async () => {
+    test('a head that stays keeps its bodies, and one that goes takes them along', async () => {
       const [shard, key] = [await idleShard(store()), fresh('k')];
       await store().append(shard, appending([], { blobs: [blob(key)] }));
-      expect(await store().removeHead(shard, 0, [key])).toBe(false);
+      expect(await store().removeHead(shard, 0)).toBe(false);
       expect((await store().getBlobs(shard, [key])).has(key)).toBe(true);
-      expect(await store().removeHead(shard, 1, [key])).toBe(true);
+      expect(await store().removeHead(shard, 1)).toBe(true);
+      if (!store().bodiesExpire) expect((await store().getBlobs(shard, [key])).size).toBe(0);
+    });
+
+    test('a head that is made anew sees no body of the one before, and keeps its own', async () => {
+      const [shard, key] = [await idleShard(store()), fresh('k')];
+      await store().append(shard, appending([], { blobs: [blob(key, 'before')] }));
+      await store().removeHead(shard, 1);
+      const mine = store().bodiesExpire ? fresh('k') : key;
+      await store().append(shard, appending(['a'], { blobs: [blob(mine, 'anew')] }));
+      expect(texts([...(await store().getBlobs(shard, [mine])).values()])).toEqual(['anew']);
     });
 
     test('a head that was rung since, is led, or has entries stays', async () => {
       const rung = await idleShard(store());
-      expect(await store().removeHead(rung, 0, [])).toBe(false);
+      expect(await store().removeHead(rung, 0)).toBe(false);
       const led = fresh('q');
       await store().append(led, appending([], { ring: lease('n') }));
-      expect(await store().removeHead(led, 1, [])).toBe(false);
+      expect(await store().removeHead(led, 1)).toBe(false);
       const full = await idleShard(store());
       await store().append(full, appending(['z']));
-      expect(await store().removeHead(full, 1, [])).toBe(false);
+      expect(await store().removeHead(full, 1)).toBe(false);
       for (const shard of [rung, led, full]) expect(await store().readHead(shard)).toBeDefined();
+    });
+
+    test('a head that is to go whatever it holds goes, and its master can commit nothing more', async () => {
+      const shard = fresh('q');
+      await store().append(shard, appending(['a'], { ring: lease('n') }));
+      expect(await store().removeHead(shard, undefined)).toBe(true);
+      expect(await store().readHead(shard)).toBeUndefined();
+      expect((await store().commit(shard, committing('n', { absorbed: 1 }))).kind).toBe('lost');
+      expect(await store().removeHead(shard, undefined)).toBe(true);
     });
 
     test('a head that is gone counts as removed', async () => {
       const shard = fresh('q');
-      expect(await store().removeHead(shard, 0, [])).toBe(true);
+      expect(await store().removeHead(shard, 0)).toBe(true);
       expect(await store().readHead(shard)).toBeUndefined();
     });
   });
@@ -342,6 +430,15 @@ export function watches(store: Given): void {
 
     test('it returns after the time given', async () => {
       await store().awaitChange(fresh('q'), undefined, 20);
+    });
+
+    test('it returns when nobody waits any more, before or after it began', async () => {
+      const shard = fresh('q');
+      const nobody = new AbortController();
+      const watching = store().awaitChange(shard, undefined, 60_000, nobody.signal);
+      nobody.abort();
+      await watching;
+      await store().awaitChange(shard, undefined, 60_000, nobody.signal);
     });
   });
 }

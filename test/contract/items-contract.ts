@@ -66,45 +66,10 @@ export function blobs(store: Given): void {
       const shard = fresh('q');
       const [key, missing] = [fresh('k'), fresh('no')];
       await store().append(shard, appending(['a'], { blobs: [blob(key, 'body')] }));
-      await store().extendBlobs(shard, [key, missing], FAR_SECONDS + 1000);
+      await store().keepBlobs(shard, [key, missing], FAR_SECONDS + 1000);
       const found = await store().getBlobs(shard, [key, missing]);
       expect([...found.keys()]).toEqual([key]);
       expect(texts([...found.values()])).toEqual(['body']);
-    });
-  });
-}
-
-export function transactions(store: Given): void {
-  describe('transact', () => {
-    test('all blobs are put', async () => {
-      const shard = fresh('q');
-      const many = Array.from({ length: 100 }, (_, at) => blob(`${fresh('k')}-${at}`));
-      expect(await store().transact(shard, many)).toEqual({ kind: 'done' });
-      const keys = many.map(({ key }) => key);
-      expect((await store().getBlobs(shard, keys)).size).toBe(100);
-    });
-
-    test('none is put if one exists, and the outcome names it', async () => {
-      const shard = fresh('q');
-      const [taken, free] = [fresh('k'), fresh('k')];
-      await store().transact(shard, [blob(taken, 'first')]);
-      const outcome = await store().transact(shard, [blob(free), blob(taken, 'second')]);
-      expect(outcome).toEqual({ kind: 'exists', keys: [taken] });
-      const found = await store().getBlobs(shard, [taken, free]);
-      expect(texts([...found.values()])).toEqual(['first']);
-    });
-
-    test('of two that want the same key at once, one is done or both are told to try again', async () => {
-      const shard = fresh('q');
-      const key = fresh('arbiter');
-      const outcomes = await Promise.all(
-        ['a', 'b'].map((who) =>
-          store()
-            .transact(shard, [blob(key, who), blob(fresh('k'))])
-            .catch(() => undefined),
-        ),
-      );
-      expect(outcomes.filter((outcome) => outcome?.kind === 'done').length).toBeLessThanOrEqual(1);
     });
   });
 }

@@ -1,13 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BrokerError } from '../../lib/model/errors.ts';
-import { openTables } from '../../lib/store/lmdb/database.ts';
+import { binary, openEnv } from '../../lib/store/lmdb/database.ts';
 import { openLmdbStore } from '../../lib/store/lmdb/lmdb-store.ts';
-import { openLeaseFile } from '../../lib/store/lmdb/owner-lock.ts';
-import { appending, blob, bytes, committing, fresh, lease, texts } from './given.ts';
+import { stamp, unstamp } from '../../lib/store/lmdb/stamped.ts';
+import type { Store } from '../../lib/store/port.ts';
+import { lookInto } from './data-in-file.ts';
+import { appending, blob, bytes, committing, lease, MINUTE, texts } from './given.ts';
 import { printed, startConfined, startScript } from './process/run.ts';
 
 let path: string;
@@ -22,12 +23,11 @@ describe('an embedded store', () => {
     await first.append('q', appending(['a', 'b'], { ring: lease('n', 5), blobs: [blob('k', 'body')], minute: 7 }));
     const { head } = await first.commit('q', committing('n', { absorbed: 1, lease: lease('n', 6), wake: 9 }));
     await first.putRecord({ family: 'f', name: 'n' }, bytes('value'));
-    await first.transact('q', [blob('t', 'item')]);
     await first.close();
 
     const second = await openLmdbStore({ path, owner: 'second' });
     expect(structuredClone(await second.readHead('q'))).toEqual(structuredClone(head));
-    expect(texts([...(await second.getBlobs('q', ['k', 't'])).values()])).toEqual(['body', 'item']);
+    expect(texts([...(await second.getBlobs('q', ['k'])).values()])).toEqual(['body']);
     expect(await second.due(9, 10)).toEqual([
       { shard: 'q', minute: 7, kind: 'ring' },
       { shard: 'q', minute: 9, kind: 'wake' },
@@ -54,6 +54,15 @@ describe('an embedded store', () => {
     await store.close();
   });
 
+  test('makes appends to several shards durable with one transaction', async () => {
+    const store = await openLmdbStore({ path, owner: 'first' });
+    const before = transactionsSoFar(path);
+    const appends = ['a', 'b', 'c'].map((shard) => ({ shard, ...appending([shard], { blobs: [blob('k')] }) }));
+    await store.appendAll?.(appends, () => true);
+    expect(transactionsSoFar(path) - before).toBe(1);
+    await store.close();
+  });
+
   test('makes many awaited writes durable with one transaction', async () => {
     const store = await openLmdbStore({ path, owner: 'first' });
     const before = transactionsSoFar(path);
@@ -75,17 +84,111 @@ describe('an embedded store', () => {
     await store.close();
   });
 
-  test('drops what has expired, and nothing else, some time after it is opened', async () => {
+  test('drops records that have expired some time after it is opened, and no body, whatever its clock says', async () => {
     const first = await openLmdbStore({ path, owner: 'first' });
     await first.append('q', appending(['a'], { blobs: [{ ...blob('old'), expiresAt: 1 }, blob('new')] }));
     await first.putRecord({ family: 'f', name: 'old' }, bytes('x'), { expiresAt: 1 });
     await first.putRecord({ family: 'f', name: 'new' }, bytes('x'));
     await first.close();
+    await stampBody(path, 'q\0new', 1);
     const second = await openLmdbStore({ path, owner: 'second' });
-    await sleep(500);
-    expect([...(await second.getBlobs('q', ['old', 'new'])).keys()]).toEqual(['new']);
-    expect((await second.listRecords('f', '', 10)).map(({ name }) => name)).toEqual(['new']);
+    const names = async () => (await second.listRecords('f', '', 10)).map(({ name }) => name);
+    await expect.poll(names).toEqual(['new']);
+    await second.keepBlobs('q', ['old', 'new'], 2);
+    expect([...(await second.getBlobs('q', ['old', 'new'])).keys()]).toEqual(['old', 'new']);
     await second.close();
+  });
+});
+
+describe('the bodies of a head that is removed', () => {
+  const MANY = 1000;
+
+  test('go in small steps, while others are served', async () => {
+    const store = await openLmdbStore({ path, owner: 'first' });
+    const file = lookInto(path);
+    await fillAndRemove(store, 'q', MANY);
+    await store.append('q', appending(['z'], { blobs: [blob('0', 'anew')] }));
+    const seen = new Set<number>();
+    for (let left = MANY; left > 1; left = file.bodies()) {
+      seen.add(left);
+      await store.append('other', appending([]));
+    }
+    expect(seen.size).toBeGreaterThan(5);
+    expect(file.notes()).toBe(0);
+    expect(texts([...(await store.getBlobs('q', ['0', '1'])).values()])).toEqual(['anew']);
+    await store.close();
+  });
+
+  test('go on to go after a restart, and those of the head that was made anew stay', async () => {
+    const first = await openLmdbStore({ path, owner: 'first' });
+    await fillAndRemove(first, 'q', MANY);
+    await first.append('q', appending(['z'], { blobs: [blob('0', 'anew')], ring: lease('n') }));
+    await first.close();
+    const between = lookInto(path);
+    expect(between.bodies()).toBeGreaterThan(MANY / 2);
+    await between.close();
+
+    const second = await openLmdbStore({ path, owner: 'second' });
+    const file = lookInto(path);
+    await expect.poll(() => file.bodies()).toBe(1);
+    expect(texts([...(await second.getBlobs('q', ['0', '1'])).values()])).toEqual(['anew']);
+    await second.commit('q', committing('n', { absorbed: 1, discard: ['0'] }));
+    expect(file.bodies()).toBe(0);
+    await second.close();
+  });
+
+  test('are told apart however often a head is removed and made anew meanwhile', async () => {
+    const store = await openLmdbStore({ path, owner: 'first' });
+    const file = lookInto(path);
+    for (const name of ['first', 'second', 'third']) {
+      await store.append('q', appending([], { blobs: [blob('k', name), ...bodies(200)], ring: lease('n') }));
+      await store.commit('q', committing('n'));
+      expect(texts([...(await store.getBlobs('q', ['k'])).values()])).toEqual([name]);
+      expect(await store.removeHead('q', 1)).toBe(true);
+      expect((await store.getBlobs('q', ['k'])).size).toBe(0);
+    }
+    await store.append('q', appending([], { blobs: [blob('k', 'fourth')] }));
+    await expect.poll(() => file.bodies()).toBe(1);
+    expect(texts([...(await store.getBlobs('q', ['k'])).values()])).toEqual(['fourth']);
+    await store.close();
+  });
+});
+
+describe('a head that cannot be read', () => {
+  test('can be removed, with the bodies of every head of that name, and then begins anew', async () => {
+    const first = await openLmdbStore({ path, owner: 'first' });
+    await fillAndRemove(first, 'q', 200);
+    await first.append('q', appending(['z'], { blobs: bodies(3), minute: MINUTE }));
+    await first.append('qq', appending(['z'], { blobs: [blob('other')] }));
+    await first.close();
+    await scribbleOver(path, 'q');
+
+    const store = await openLmdbStore({ path, owner: 'second' });
+    const file = lookInto(path);
+    expect(await codeOf(store.readHead('q'))).toBe('CORRUPT');
+    expect(await codeOf(store.removeHead('q', 0))).toBe('CORRUPT');
+    expect(await store.removeHead('q', undefined)).toBe(true);
+    expect(await store.readHead('q')).toBeUndefined();
+    await expect.poll(() => file.bodies()).toBe(1);
+    for (const due of await store.due(MINUTE, 10)) if (due.shard === 'q') await store.clearDue(due, 0);
+    expect((await store.due(MINUTE, 10)).map(({ shard }) => shard)).toEqual(['qq']);
+    expect((await store.append('q', appending(['a']))).head).toMatchObject({ inbox: { length: 1 }, rings: 0 });
+    await store.close();
+  });
+
+  test('leaves no ring in the index, though its name is used again before anyone looks', async () => {
+    const first = await openLmdbStore({ path, owner: 'first' });
+    await first.append('q', appending(['a'], { minute: MINUTE }));
+    await first.close();
+    await scribbleOver(path, 'q');
+
+    const store = await openLmdbStore({ path, owner: 'second' });
+    await store.removeHead('q', undefined);
+    await store.append('q', appending(['a'], { ring: lease('n'), minute: MINUTE + 100 }));
+    await store.commit('q', committing('n', { absorbed: 1 }));
+    for (const due of await store.due(MINUTE + 100, 10)) expect(await store.clearDue(due, 1)).toBe(true);
+    expect(await store.due(MINUTE + 100, 10)).toEqual([]);
+    await store.close();
   });
 });
 
@@ -136,7 +239,7 @@ describe('when the process is killed', () => {
   });
 });
 
-describe('when the disk is full', () => {
+describe('when a write fails, as on a disk that is full without having said so', () => {
   test('the store fails once and for all, and what it had confirmed is there', async () => {
     const lines = await printed(startConfined(4096, 'fill', [path, 'q']));
     expect(lines.slice(0, -1)).toEqual([
@@ -152,29 +255,39 @@ describe('when the disk is full', () => {
     expect(inbox.slice(0, confirmed)).toEqual(Array.from({ length: confirmed }, (_, at) => String(at)));
     await store.close();
   });
-});
 
-describe('a lease file', () => {
-  test('is changed only by whoever knows what is in it', async () => {
-    const file = await openLeaseFile(join(path, 'owner'));
-    expect(await file.read()).toBeUndefined();
-    expect(await file.replace(bytes('x'), bytes('a'))).toBe(false);
-    expect(await file.replace(null, bytes('a'))).toBe(true);
-    expect(await file.replace(null, bytes('b'))).toBe(false);
-    expect(await file.replace(bytes('a'), bytes('b'))).toBe(true);
-    expect(texts([(await file.read()) ?? bytes('')])).toEqual(['b']);
-    await file.close();
-  });
-
-  test('loses no change of four processes at once', async () => {
-    const at = join(path, fresh('owner'));
-    const codes = await Promise.all(Array.from({ length: 4 }, () => startScript('count-up', [at, '50']).exited()));
-    expect(codes).toEqual([0, 0, 0, 0]);
-    const file = await openLeaseFile(at);
-    expect(texts([(await file.read()) ?? bytes('')])).toEqual(['200']);
-    await file.close();
+  test('says so once, in a sentence, and the process does not end of another of its failures', async () => {
+    const lines = await printed(startConfined(4096, 'begin', [path]));
+    expect(lines).toEqual([expect.stringMatching(/^The data in .* could not be written/), 'UNAVAILABLE', 'goes on']);
   });
 });
+
+function bodies(count: number) {
+  return Array.from({ length: count }, (_, at) => blob(String(at)));
+}
+
+async function fillAndRemove(store: Store, shard: string, count: number): Promise<void> {
+  await store.append(shard, appending(['a'], { blobs: bodies(count), ring: lease('n') }));
+  await store.commit(shard, committing('n', { absorbed: 1 }));
+  expect(await store.removeHead(shard, 1)).toBe(true);
+}
+
+/** Lets a body that is there bear another expiry, as those of earlier versions do. */
+async function stampBody(folder: string, key: string, expiresAt: number): Promise<void> {
+  const env = openEnv(folder);
+  const blobs = env.openDB<Buffer, Buffer>({ name: 'blobs', ...binary });
+  const stamped = blobs.getBinary(Buffer.from(key));
+  if (!stamped) throw new Error(`There is no body ${key}.`);
+  blobs.putSync(Buffer.from(key), stamp(expiresAt, unstamp(stamped)));
+  await env.close();
+}
+
+/** Lets the head of a shard be octets that are none. */
+async function scribbleOver(folder: string, shard: string): Promise<void> {
+  const env = openEnv(folder);
+  env.openDB<Buffer, Buffer>({ name: 'heads', ...binary }).putSync(Buffer.from(shard), Buffer.from('scribble'));
+  await env.close();
+}
 
 async function codeOf(promise: Promise<unknown>): Promise<string> {
   return promise.then(
@@ -185,6 +298,6 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
 
 /** Transactions that were ever committed to the folder. */
 function transactionsSoFar(folder: string): number {
-  const stats: { lastTxnId?: number } = openTables(folder).env.getStats();
+  const stats: { lastTxnId?: number } = openEnv(folder).getStats();
   return stats.lastTxnId ?? Number.NaN;
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { send } from '../../lib/broker/send.ts';
-import { subscribe } from '../../lib/broker/subscribe.ts';
-import { wake } from '../../lib/broker/sweep.ts';
+import { send } from '../../lib/broker/verbs/send.ts';
+import { subscribe } from '../../lib/broker/verbs/subscribe.ts';
+import { wake } from '../../lib/broker/verbs/sweep.ts';
 import { addressOf } from '../../lib/handlers/outlet.ts';
 import { cloudLimits } from '../../lib/model/limits.ts';
 import { createTables } from '../../lib/store/dynamodb/create-tables.ts';
@@ -10,12 +10,12 @@ import { openLmdbStore } from '../../lib/store/lmdb/lmdb-store.ts';
 import type { Store } from '../../lib/store/port.ts';
 import { type DynamoEngine, dynamoAvailable, dynamoTitle, startDynamo } from '../dynamodb-local.ts';
 import { temporaryFolder } from '../folders.ts';
-import { benchOn, textMessage } from '../unit/broker/bench.ts';
+import { environmentOn, textMessage } from '../unit/broker/environment.ts';
 
 /** A clock that stands still until it is moved. */
 class Hands {
   #now = Date.UTC(2026, 0, 1);
-  readonly clock = { now: () => this.#now, sleep: async () => {} };
+  readonly clock = { now: () => this.#now, date: () => this.#now, sleep: async () => {} };
   advance(ms: number): void {
     this.#now += ms;
   }
@@ -27,7 +27,7 @@ function fences(openStore: () => Promise<Store>) {
     const hands = new Hands();
     const paused = Promise.withResolvers<void>();
     const goOn = Promise.withResolvers<void>();
-    const stale = benchOn(store, {
+    const stale = environmentOn(store, {
       clock: hands.clock,
       push: {
         async post() {
@@ -40,7 +40,7 @@ function fences(openStore: () => Promise<Store>) {
       },
     });
     const posts: string[] = [];
-    const living = benchOn(store, {
+    const living = environmentOn(store, {
       clock: hands.clock,
       push: {
         async post(_connection, octets) {
@@ -55,7 +55,7 @@ function fences(openStore: () => Promise<Store>) {
     const destination = { kind: 'queue', name: 'fenced' } as const;
     const consumer = { consumer: 'consumer-0123456', destination, connection: 'c', subscription, prefetch: 20 };
     await subscribe(living.broker, { ...consumer, ack: 'client-individual' });
-    await living.afterwards.settled();
+    await living.afterwards.idle();
     await send(stale.broker, destination, [textMessage('once')]);
     await paused.promise;
 
@@ -66,7 +66,7 @@ function fences(openStore: () => Promise<Store>) {
     expect(posts.join()).toMatch(/redelivered:true/);
     const before = await store.readHead('/queue/fenced');
     goOn.resolve();
-    await stale.afterwards.settled();
+    await stale.afterwards.idle();
     expect(await store.readHead('/queue/fenced')).toEqual(before);
     await store.close();
   });

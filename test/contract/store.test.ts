@@ -11,18 +11,18 @@ import { dynamoAvailable, dynamoTitle, startDynamo } from '../dynamodb-local.ts'
 import { fresh } from './given.ts';
 import { type Opened, storeContract } from './store-contract.ts';
 
-storeContract('memory', async () => closing(new MemoryStore()));
+storeContract('memory', 'one', async () => closing(new MemoryStore()));
 
-storeContract('memory, counted', async () => closing(countingStore(new MemoryStore()).store));
+storeContract('memory, counted', 'many', async () => closing(countingStore(new MemoryStore()).store));
 
-storeContract('lmdb', async () => {
+storeContract('lmdb', 'one', async () => {
   const path = await mkdtemp(join(tmpdir(), 'cirrusmq-contract-'));
   const store = await openLmdbStore({ path, owner: fresh('owner') });
   return closing(store, () => rm(path, { recursive: true }));
 });
 
 describe.skipIf(!dynamoAvailable())(dynamoTitle('the contract'), () => {
-  storeContract('dynamodb', async () => {
+  storeContract('dynamodb', 'many', async () => {
     const engine = await startDynamo();
     const options = { tablePrefix: fresh('contract'), endpoint: engine.endpoint };
     await createTables(options);

@@ -61,6 +61,7 @@ describe('a broker that is killed with SIGKILL in the middle of traffic', () => 
     );
     expect(ledger.invented).toEqual([]);
     expect(ledger.unflagged).toEqual([]);
+    expect(ledger.returned).toEqual([]);
     // No more than the consumers had room for can have been on its way at a kill.
     expect(ledger.flaggedFirst.length).toBeLessThanOrEqual(ROUNDS * CONSUMERS * PREFETCH);
     await consumer.client.deactivate();

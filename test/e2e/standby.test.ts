@@ -44,6 +44,7 @@ describe('a standby on the same folder', () => {
     await ledger.until(() => ledger.lost.length === 0);
     process.stdout.write(`the standby was ready ${tookMs} ms after the kill\n`);
     expect(ledger.unflagged).toEqual([]);
+    expect(ledger.returned).toEqual([]);
     expect(tookMs).toBeLessThan(5_000);
     await successor.client.deactivate();
     await standby.end();

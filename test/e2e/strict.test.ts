@@ -32,5 +32,6 @@ describe('cirrusmq serve --strict', () => {
     expect(ledger.lost).toEqual([]);
     expect(ledger.invented).toEqual([]);
     expect(ledger.repeated).toEqual([]);
+    expect(ledger.returned).toEqual([]);
   });
 });

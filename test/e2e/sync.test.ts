@@ -26,7 +26,7 @@ describe.skipIf(!canTrace)('a trace of system calls (needs strace)', () => {
     const lines = readFileSync(trace, 'utf8').split('\n');
     const after = (from: number, pattern: RegExp) => lines.findIndex((line, at) => at > from && pattern.test(line));
     const arrived = after(-1, /read.*SEND.*a body that the trace finds/);
-    const written = after(arrived, /pwrite.*a body that the trace finds/);
+    const written = after(arrived, /write.*a body that the trace finds/);
     const synced = after(written, /(fsync|fdatasync|msync).*= 0/);
     const confirmed = after(arrived, /write.*RECEIPT/);
     expect(arrived).toBeGreaterThan(-1);

@@ -1,5 +1,5 @@
-import type { Log } from '../../lib/broker/parts.ts';
-import { systemRandom } from '../../lib/handlers/parts.ts';
+import type { Log } from '../../lib/broker/broker.ts';
+import { systemRandom } from '../../lib/handlers/environment.ts';
 import { type Limits, localLimits } from '../../lib/model/limits.ts';
 import { type Running, run } from '../../lib/server/run.ts';
 import type { Store } from '../../lib/store/port.ts';
@@ -9,7 +9,7 @@ export function brokerOn(store: Store, log: Log = () => {}, limits: Partial<Limi
   const place = {
     limits: { ...localLimits, ...limits },
     lease: undefined,
-    times: { leaseMs: 10_000, renewMs: 2_000, pollMs: 100, skewMs: 1_000 },
+    times: { leaseMs: 10_000, renewMs: 2_000, pollMs: 100, marginMs: 1_000 },
     open: async () => store,
     close: async () => {},
   };

@@ -12,8 +12,10 @@ export type Injury = {
 /** Pages are told from batches by how they came to be. */
 type Kinds = { readonly pages: ReadonlySet<string> };
 
-/** A store that gives out one part of one shard damaged; what is written to it is sound. */
-export function damagedStore(store: Store, kinds: Kinds, { shard, part, damage }: Injury): Store {
+/** A store that gives out one part of one shard damaged, until its head is removed; what is written to it is sound. */
+export function damagedStore(store: Store, kinds: Kinds, { shard, part, damage: injure }: Injury): Store {
+  let isGone = false;
+  const damage = (bytes: Uint8Array) => (isGone ? bytes : injure(bytes));
   function hurtHead<H extends Head | undefined>(head: H): H {
     if (head?.shard !== shard) return head;
     const [first, ...rest] = head.inbox;
@@ -25,6 +27,7 @@ export function damagedStore(store: Store, kinds: Kinds, { shard, part, damage }
     return { ...outcome, head: hurtHead(outcome.head) };
   };
   return {
+    bodiesExpire: store.bodiesExpire,
     append: async (name, append) => hurt(await store.append(name, append)),
     commit: async (name, commit) => hurt(await store.commit(name, commit)),
     steal: async (name, steal) => hurt(await store.steal(name, steal)),
@@ -36,14 +39,17 @@ export function damagedStore(store: Store, kinds: Kinds, { shard, part, damage }
       return new Map([...found].map(([key, bytes]) => [key, isHurt(key) ? damage(bytes) : bytes]));
     },
     // The head that was given out is never the one that is kept: a wait would end at once.
-    awaitChange: async (name, _seen, timeoutMs) => {
-      await store.awaitChange(name, await store.readHead(name), timeoutMs);
+    awaitChange: async (name, _seen, timeoutMs, signal) => {
+      await store.awaitChange(name, await store.readHead(name), timeoutMs, signal);
     },
-    removeHead: (name, rings, discard) => store.removeHead(name, rings, discard),
-    extendBlobs: (name, keys, expiresAt) => store.extendBlobs(name, keys, expiresAt),
-    transact: (name, blobs) => store.transact(name, blobs),
+    async removeHead(name, rings) {
+      const isRemoved = await store.removeHead(name, rings);
+      isGone ||= isRemoved && name === shard;
+      return isRemoved;
+    },
+    keepBlobs: (name, keys, expiresAt) => store.keepBlobs(name, keys, expiresAt),
     due: (minute, limit) => store.due(minute, limit),
-    settle: (due, rings) => store.settle(due, rings),
+    clearDue: (due, rings) => store.clearDue(due, rings),
     putRecord: (key, value, options) => store.putRecord(key, value, options),
     getRecord: (key) => store.getRecord(key),
     deleteRecord: (key) => store.deleteRecord(key),

@@ -1,9 +1,9 @@
 import { BrokerError } from '../../lib/model/errors.ts';
-import { decodeBatch, encodeBatch } from '../../lib/shard/batch.ts';
-import { decodeEntry, type Entry, encodeEntry } from '../../lib/shard/entry.ts';
-import { decodePage, encodePage, type Reference } from '../../lib/shard/reference.ts';
-import { emptyState, type State } from '../../lib/shard/state.ts';
-import { decodeState, encodeState } from '../../lib/shard/state-codec.ts';
+import { decodeBatch, encodeBatch } from '../../lib/shard/codec/batch.ts';
+import { decodeEntry, type Entry, encodeEntry } from '../../lib/shard/codec/entry.ts';
+import { decodeState, encodeState } from '../../lib/shard/codec/state-codec.ts';
+import { decodePage, encodePage, type Reference } from '../../lib/shard/state/reference.ts';
+import { emptyState, type State } from '../../lib/shard/state/state.ts';
 import { decodeHead, encodeHead } from '../../lib/store/lmdb/head-codec.ts';
 import type { Prng } from '../simulation/prng.ts';
 import { damaged } from './damage.ts';
@@ -46,13 +46,17 @@ const state: State = {
       deadline: 5,
     },
   ],
-  returned: [{ first: 3, count: 1, attempt: 1, failures: 0, transient: true, redelivered: false, suspect: true }],
+  returned: [
+    { first: 3, count: 1, attempt: 1, failures: 0, transient: true, redelivered: false, suspect: true, lost: false },
+  ],
   consumers: [
     { number: 1, id: 'c', connection: 'k', subscription: '2cs', ack: 'client', prefetch: 20, seen: 9, patience: 60 },
   ],
   recent: ['abcdef', 'ghijkl'],
   repeated: ['mnopqr'],
   sources: [{ source: 's q', floor: 1, taken: [[2, 4]] }],
+  outgoing: [{ first: 5, count: 1, failures: 3, number: 7 }],
+  apart: [{ first: 6, count: 1, key: 'm' }],
 };
 
 const entry: Entry = {
@@ -83,7 +87,7 @@ const codecs: Readonly<Record<string, Codec>> = {
     decode: (bytes) => decodeBatch('k', bytes),
     tellsAll: true,
   },
-  head: { sound: encodeHead(head), decode: (bytes) => decodeHead('/queue/q', bytes), tellsAll: false },
+  head: { sound: encodeHead(head, 1), decode: (bytes) => decodeHead('/queue/q', bytes), tellsAll: false },
 };
 
 /** Damages each kind of stored item once; its reader has to find out, and to say so in the one way. */

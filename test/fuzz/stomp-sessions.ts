@@ -37,6 +37,9 @@ const HEADERS = [
   'subscription',
   'heart-beat',
   'accept-version',
+  'browser',
+  'durable',
+  'AMQ_SCHEDULED_DELAY',
   '__proto__',
   'constructor',
 ] as const;

@@ -1,7 +1,7 @@
 import type { AckMode, OutgoingMessage } from '../../lib/model/message.ts';
-import { encodeBatch } from '../../lib/shard/batch.ts';
-import type { PlannedDelivery } from '../../lib/shard/deal.ts';
-import type { DeliveryRange, LeaveReason, Run } from '../../lib/shard/entry.ts';
+import { encodeBatch } from '../../lib/shard/codec/batch.ts';
+import type { DeliveryRange, Entry, LeaveReason, Run } from '../../lib/shard/codec/entry.ts';
+import type { PlannedDelivery } from '../../lib/shard/plan/deal.ts';
 import type { Command } from './shard-commands.ts';
 import type { Given, Sent } from './shard-ledger.ts';
 import type { World } from './shard-world.ts';
@@ -17,6 +17,8 @@ export class Clients {
   readonly #given: Given[] = [];
   /** The last message that each other shard gave up. */
   readonly #sources = [0, 0, 0];
+  /** The number of the first message that came from each. */
+  readonly #firsts = new Map<number, number>();
   /** Messages of other shards that came, by source and number. */
   readonly #forwarded = new Set<string>();
 
@@ -36,7 +38,7 @@ export class Clients {
         runs[runs.length - 1] = { transient, expires: earliest, count: last.count + 1 };
       }
     }
-    const key = this.#bring(runs.length > 1 || repeatFirst ? 'mixed' : 'plain', drawn);
+    const key = this.#bring('batch', drawn);
     for (const [index, message] of drawn.entries()) this.#expect({ ...message, key, index }, repeatFirst);
     this.#world.append({ kind: 'send', key, runs, born: Math.floor(now / 1000) }, repeatFirst ? 2 : 1);
   }
@@ -50,18 +52,18 @@ export class Clients {
     this.#sources[source] = Math.max(last, ...numbers);
     const message = { transient: false, expires: 0 };
     const key = this.#bring(
-      numbers.length > 1 ? 'mixed' : 'plain-forward',
+      'forward',
       numbers.map(() => message),
     );
-    let news = 0;
     numbers.forEach((number, index) => {
       const mark = `${source}:${number}`;
       if (this.#forwarded.has(mark)) return;
       this.#forwarded.add(mark);
-      news++;
-      this.#expect({ ...message, key, index }, false);
+      const first = this.#firsts.get(source) ?? number;
+      this.#firsts.set(source, first);
+      // One that comes after a later one was held up on its way.
+      this.#expect({ ...message, key, index }, number < first);
     });
-    if (news === 0) this.#world.discard(key);
     const born = Math.floor(this.#world.now / 1000);
     this.#world.append({ kind: 'forward', key, source: `source${source}`, numbers, born });
   }
@@ -87,7 +89,18 @@ export class Clients {
   /** The same entry once more, as if its reply had been lost; or its first attempt, late. */
   repeat(pick: number): void {
     const entry = this.#world.log.at(-1 - pick);
-    if (entry) this.#world.put({ ...entry, attempt: entry.attempt === 1 ? 2 : 1 });
+    if (entry?.kind === 'forward') this.#forwardAgain(entry);
+    else if (entry) this.#world.put({ ...entry, attempt: entry.attempt === 1 ? 2 : 1 });
+  }
+
+  /** Whoever forwards again brings the bodies anew. */
+  #forwardAgain({ key: before, source, numbers, born }: Entry & { kind: 'forward' }): void {
+    const message = { transient: false, expires: 0 };
+    const key = this.#bring(
+      'again',
+      numbers.map(() => message),
+    );
+    if (before !== key) this.#world.append({ kind: 'forward', key, source, numbers, born }, 2);
   }
 
   join(ack: AckMode, prefetch: number): void {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { AckMode } from '../../lib/model/message.ts';
-import type { PushOutcome } from '../../lib/shard/conclude.ts';
-import type { LeaveReason } from '../../lib/shard/entry.ts';
+import type { LeaveReason } from '../../lib/shard/codec/entry.ts';
+import type { PushOutcome } from '../../lib/shard/conclude/conclude.ts';
 
 /** One message to send: how long it lives, in milliseconds; 0 is for ever. */
 export type Draw = { readonly transient: boolean; readonly livesMs: number };
@@ -23,9 +23,13 @@ export type TakeTurn = {
   /** How much of the inbox it sees: a master reads once, and entries arrive after that. */
   readonly leaves: number;
   readonly outcomes: readonly PushOutcome[];
+  /** How long after the plan a push begins, in milliseconds: what expires meanwhile stays behind. */
+  readonly lateMs: number;
   /** The consumers acknowledge before the turn commits. */
   readonly early: boolean;
   readonly death: Death | undefined;
+  /** What the target of a forward does; `unheard`: it takes it, and nobody hears of that. */
+  readonly target: 'taken' | 'refused' | 'unheard';
 };
 
 /** What the world does to a shard. A `pick` counts back from the latest. */
@@ -85,8 +89,13 @@ const turn: fc.Arbitrary<TakeTurn> = fc.record({
   do: fc.constant('turn' as const),
   leaves: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat({ max: 3 }) }),
   outcomes: fc.array(outcome, { minLength: 1, maxLength: 4 }),
+  lateMs: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat({ max: 4000 }) }),
   early: fc.boolean(),
   death,
+  target: fc.oneof(
+    { weight: 3, arbitrary: fc.constant('taken' as const) },
+    { weight: 2, arbitrary: fc.constantFrom('refused' as const, 'unheard' as const) },
+  ),
 });
 
 const command: fc.Arbitrary<Command> = fc.oneof(
@@ -156,6 +165,8 @@ export const bounds = fc.record({
   turnMessages: fc.integer({ min: 2, max: 7 }),
   turnBytes: fc.constantFrom(24, 1000),
   inFlightPerShard: fc.integer({ min: 3, max: 9 }),
+  outgoingBytes: fc.constantFrom(100, 300, 2000),
   deliveries: fc.integer({ min: 2, max: 3 }),
+  bodiesExpire: fc.boolean(),
 });
 export type Bounds = typeof bounds extends fc.Arbitrary<infer B> ? B : never;

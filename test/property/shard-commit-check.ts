@@ -1,13 +1,13 @@
 import type { Limits } from '../../lib/model/limits.ts';
-import type { PushOutcome } from '../../lib/shard/conclude.ts';
-import type { PlannedDelivery } from '../../lib/shard/deal.ts';
-import { type Context, readyCount, total } from '../../lib/shard/draft.ts';
-import type { Entry } from '../../lib/shard/entry.ts';
-import type { State } from '../../lib/shard/state.ts';
-import type { Turn } from '../../lib/shard/turn.ts';
+import type { Entry } from '../../lib/shard/codec/entry.ts';
+import { type Context, readyCount, total } from '../../lib/shard/state/draft.ts';
+import type { State } from '../../lib/shard/state/state.ts';
+import type { Outcomes, Turn } from '../../lib/shard/turn.ts';
 import { must } from '../simulation/checks/violation.ts';
 import type { History, Standing } from './shard-ledger.ts';
 import { Reasons } from './shard-reasons.ts';
+
+const OUTGOING_BYTES = 14;
 
 type Committed = { readonly state: State; readonly standings: ReadonlyMap<number, Standing> };
 
@@ -18,16 +18,17 @@ export function checkCommit(
   after: Committed,
   absorbed: readonly Entry[],
   turn: Turn,
-  outcomes: ReadonlyMap<PlannedDelivery, PushOutcome>,
+  outcomes: Outcomes,
   context: Context,
 ): void {
   const { state, standings } = after;
   const { sent, acknowledged, deadLettered, expired, purged, dropped } = state.counts;
   const done = acknowledged + deadLettered + expired + purged + dropped;
-  const inFlight = total(state.flights);
-  must(sent === readyCount(state) + inFlight + done, 'what was sent is accounted for', state.counts, state);
+  const live = readyCount(state) + total(state.flights) + total(state.outgoing);
+  must(state.apart.length === 0, 'no body is missing', state.apart);
+  must(sent === live + done, 'what was sent is accounted for', state.counts, state);
   must(sent === state.next - 1, 'every message sent has a sequence', sent, state.next);
-  must(standings.size === readyCount(state) + inFlight, 'what stands is ready or in flight', standings.size, state);
+  must(standings.size === live, 'what stands is ready, in flight or outgoing', standings.size, state);
   const reasons = new Reasons(history, absorbed, turn, outcomes, context);
   for (let sequence = 1; sequence < state.next; sequence++) {
     const was = before.standings.get(sequence) ?? (sequence >= before.state.next ? fresh : undefined);
@@ -36,6 +37,9 @@ export function checkCommit(
     else if (!is) must(reasons.mayEnd(sequence, was), 'a message is lost', sequence, was, absorbed);
     else checkStep(history, sequence, was, is, reasons);
   }
+  const behind = [...(outcomes.expired ?? [])];
+  must(!behind.some((sequence) => standings.has(sequence)), 'what expired on its way is done', behind);
+  must(expired - before.state.counts.expired >= behind.length, 'what expired on its way is counted so', behind);
   for (const consumer of state.consumers) {
     const mine = total(state.flights.filter((flight) => flight.consumer === consumer.number));
     must(mine <= consumer.prefetch, 'in flight never exceeds prefetch', consumer, mine);
@@ -52,33 +56,40 @@ const fresh: Standing = {
   redelivered: false,
   suspect: false,
   pushing: false,
+  lost: false,
+  outgoing: 0,
 };
 
 function checkStep(history: History, sequence: number, was: Standing, is: Standing, reasons: Reasons): void {
   const sent = history.sent.get(sequence);
   must(sent?.key === is.key && sent.index === is.index, 'a message keeps its body', sequence, sent, is);
-  must(sent.transient === is.transient, 'a message keeps its persistence', sequence);
+  must(sent.transient === is.transient || is.outgoing > 0, 'a message keeps its persistence', sequence);
   must(is.redelivered || !was.redelivered, 'a flag stays', sequence, was, is);
-  must(is.failures >= was.failures && is.attempt >= was.attempt, 'what a message went through stays', was, is);
+  must(
+    is.failures >= was.failures && (is.attempt >= was.attempt || is.outgoing > 0),
+    'what a message went through stays',
+    was,
+    is,
+  );
   must(!reasons.mustEnd(sequence, was), 'what was acknowledged is done', sequence, was, is);
+  must(was.outgoing === 0 || is.outgoing === was.outgoing, 'what is outgoing keeps its number', sequence, was, is);
   const stays = is.consumer === was.consumer && is.attempt === was.attempt;
   must(is.consumer === 0 || stays || reasons.isPlanned(sequence, is), 'only a turn gives', sequence, was, is);
 }
 
 /** What a head holds stays small, and nothing is kept that nobody needs. */
 export function checkBounds(state: State, limits: Limits): void {
-  const { references, held, flights, returned, consumers } = state;
+  const { references, held, flights, returned, outgoing, consumers } = state;
   let run = 0;
   references.forEach(({ level }, i) => {
     run = i > 2 && level === references[i - 1]?.level ? run + 1 : 1;
     must(run < limits.referencesPerLevel || i < 2, 'references of one level roll up', references);
   });
-  const cursor = references[0]?.first ?? state.next;
   for (const { first, count } of held) {
-    const isLive = [...flights, ...returned].some(
+    const isLive = [...flights, ...returned, ...outgoing, ...references].some(
       (range) => range.first < first + count && range.first + range.count > first,
     );
-    must(isLive || first + count > cursor, 'held references that nobody needs are let go', first, count);
+    must(isLive, 'held references that nobody needs are let go', first, count);
   }
   for (const { connection, number } of consumers) {
     const isBusy = flights.some((flight) => flight.consumer === number);
@@ -91,6 +102,10 @@ export function checkBounds(state: State, limits: Limits): void {
       consumer,
     );
   }
-  must(total(flights) <= limits.inFlightPerShard, 'a shard holds so many in flight and no more', flights);
+  const most = limits.inFlightPerShard;
+  must(total(flights) <= most, 'a shard holds so many in flight and no more', flights);
+  const waiting = Math.ceil(limits.outgoingBytes / OUTGOING_BYTES) + most;
+  must(outgoing.length <= waiting, 'so much waits for another shard and no more', outgoing);
   must(state.recent.length <= 16 && state.repeated.length <= 32 && state.sources.length <= 8, 'memory is bounded');
+  must(state.left.length <= 32 && state.rejected.length <= 16 && state.copies.length <= 32, 'memory is bounded');
 }

@@ -1,6 +1,7 @@
-import type { Entry } from '../../lib/shard/entry.ts';
-import { endOf, type Reference } from '../../lib/shard/reference.ts';
-import type { State } from '../../lib/shard/state.ts';
+import type { Entry } from '../../lib/shard/codec/entry.ts';
+import { endOf } from '../../lib/shard/state/ranges.ts';
+import type { Reference } from '../../lib/shard/state/reference.ts';
+import type { State } from '../../lib/shard/state/state.ts';
 
 /** A message as its sender gave it, under the sequence that its place in the inbox gives it. */
 export type Sent = {
@@ -29,6 +30,10 @@ export type Standing = {
   readonly redelivered: boolean;
   readonly suspect: boolean;
   readonly pushing: boolean;
+  /** Its delivery ended with its connection. */
+  readonly lost: boolean;
+  /** Its number among what is forwarded; 0 if it stays. */
+  readonly outgoing: number;
 };
 
 /**
@@ -51,23 +56,30 @@ export function standingsOf(state: State, pageOf: (key: string) => readonly Refe
       if (sequence !== next++) throw new Error(`fresh messages have a gap before ${sequence}`);
       const index = reference.offset + sequence - reference.first;
       const { key, transient, flagged } = reference;
-      const past = { consumer: 0, attempt: 0, failures: 0, suspect: false, pushing: false };
+      const past = { consumer: 0, attempt: 0, failures: 0, suspect: false, pushing: false, lost: false, outgoing: 0 };
       put(sequence, { key, index, transient, redelivered: flagged, ...past });
     }
   };
   for (const reference of state.references) fresh(reference, reference.first);
   if (next !== state.next) throw new Error(`fresh messages end at ${next}, not at ${state.next}`);
+  const bodyOf = (sequence: number) => {
+    const held = state.held.filter((reference) => sequence >= reference.first && sequence < endOf(reference));
+    const [reference] = held;
+    if (!reference || held.length > 1) throw new Error(`${held.length} held references name message ${sequence}`);
+    return { key: reference.key, index: reference.offset + sequence - reference.first };
+  };
   for (const range of [...state.flights, ...state.returned]) {
-    for (let sequence = range.first; sequence < endOf(range); sequence++) {
-      const held = state.held.filter((reference) => sequence >= reference.first && sequence < endOf(reference));
-      const [reference] = held;
-      if (!reference || held.length > 1) throw new Error(`${held.length} held references name message ${sequence}`);
-      const { attempt, failures, transient, redelivered } = range;
-      const index = reference.offset + sequence - reference.first;
-      const flight = 'consumer' in range ? { consumer: range.consumer, pushing: range.pushing } : undefined;
-      const place = flight ?? { consumer: 0, pushing: false };
-      const suspect = 'suspect' in range && range.suspect;
-      put(sequence, { key: reference.key, index, attempt, failures, transient, redelivered, suspect, ...place });
+    const { attempt, failures, transient, redelivered } = range;
+    const flight = 'consumer' in range ? { consumer: range.consumer, pushing: range.pushing } : undefined;
+    const place = flight ?? { consumer: 0, pushing: false };
+    const again = 'suspect' in range ? { suspect: range.suspect, lost: range.lost } : { suspect: false, lost: false };
+    const past = { attempt, failures, transient, redelivered, ...again, ...place, outgoing: 0 };
+    for (let s = range.first; s < endOf(range); s++) put(s, { ...bodyOf(s), ...past });
+  }
+  for (const { first, count, failures, number } of state.outgoing) {
+    const past = { attempt: 0, transient: false, redelivered: true, suspect: false, lost: false, pushing: false };
+    for (let i = 0; i < count; i++) {
+      put(first + i, { ...bodyOf(first + i), ...past, failures, consumer: 0, outgoing: number + i });
     }
   }
   return standings;
@@ -124,4 +136,6 @@ export type History = {
   readonly latest: Map<number, number>;
   /** Where an entry's first attempt to arrive lies among all that were appended. */
   readonly appendedAt: Map<string, number>;
+  /** What another shard took, by its forward number. */
+  readonly forwarded: Map<number, number>;
 };

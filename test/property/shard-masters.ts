@@ -1,14 +1,17 @@
 import { deepStrictEqual } from 'node:assert/strict';
 import type { Message } from '../../lib/model/message.ts';
-import { decodeBatch } from '../../lib/shard/batch.ts';
-import type { PushOutcome } from '../../lib/shard/conclude.ts';
-import type { PlannedDelivery } from '../../lib/shard/deal.ts';
-import type { Context, Lookup, Needs } from '../../lib/shard/draft.ts';
-import type { Entry } from '../../lib/shard/entry.ts';
-import type { Reference } from '../../lib/shard/reference.ts';
-import { decodeState, encodeState } from '../../lib/shard/state-codec.ts';
-import { type Settled, settle, type Turn, takeTurn } from '../../lib/shard/turn.ts';
+import { decodeBatch } from '../../lib/shard/codec/batch.ts';
+import type { Entry } from '../../lib/shard/codec/entry.ts';
+import { decodeState, encodeState } from '../../lib/shard/codec/state-codec.ts';
+import type { Pushes, PushOutcome } from '../../lib/shard/conclude/conclude.ts';
+import type { PlannedDelivery } from '../../lib/shard/plan/deal.ts';
+import { isExpired } from '../../lib/shard/plan/expiry.ts';
+import type { Forward } from '../../lib/shard/plan/forwards.ts';
+import type { Context, Lookup, Needs } from '../../lib/shard/state/draft.ts';
+import type { Reference } from '../../lib/shard/state/reference.ts';
+import { decideTurn, finishTurn, type Outcomes, type Turn } from '../../lib/shard/turn.ts';
 import { viewOf } from '../../lib/shard/view.ts';
+import { must } from '../simulation/checks/violation.ts';
 import type { Clients } from './shard-clients.ts';
 import type { TakeTurn } from './shard-commands.ts';
 import { checkBounds, checkCommit } from './shard-commit-check.ts';
@@ -25,6 +28,8 @@ export class Masters {
   readonly #clients: Clients;
   #turns = 0;
   #wakeAt: number | undefined;
+  /** The last commit calls for another turn. */
+  #more = false;
   /** How much of the inbox was seen: a successor sees at least what the dead master saw. */
   #seen = 0;
   /** The master before died: its lease is still there. */
@@ -35,7 +40,8 @@ export class Masters {
     this.#clients = clients;
   }
 
-  turn({ leaves, outcomes, early, death }: TakeTurn): void {
+  turn(command: TakeTurn): void {
+    const { leaves, death, target } = command;
     const { state, standings, history } = this.#world;
     this.#seen = Math.max(this.#seen, this.#world.inboxCount - leaves, 0);
     const entries = this.#world.entries(this.#seen);
@@ -48,23 +54,38 @@ export class Masters {
     const pushes = turn.deliveries.filter(({ consumer }) => consumer.connection !== '');
     const first = pushes.filter(({ commitFirst }) => !commitFirst);
     const late = pushes.filter(({ commitFirst }) => commitFirst);
-    const pushed = this.#push(first, outcomes, early);
+    const { pushed, expired } = this.#push(first, command);
+    const isLate = turn.forward?.commitFirst === true;
+    const forwarded = isLate ? undefined : this.#forward(turn.forward, target);
     if (death === 'after-push') return;
-    this.#commit(settle(turn.draft, pushed, context), entries, turn, pushed, context);
+    this.#commit(entries, turn, { pushed, expired, forwarded }, context);
     for (const delivery of turn.deliveries) if (delivery.consumer.connection === '') this.#clients.deliver(delivery);
     if (death === 'after-commit') return;
-    if (late.length > 0) {
-      const pushedLate = this.#push(late, outcomes, early);
+    if (late.length > 0 || isLate) {
+      const pushedLate = this.#push(late, command);
+      const forwardedLate = isLate ? this.#forward(turn.forward, target) : undefined;
       if (death === 'after-late-push') return;
-      this.#commit(settle(turn.draft, pushedLate, context), [], turn, pushedLate, context);
+      this.#commit([], turn, { ...pushedLate, forwarded: forwardedLate }, context);
     }
     this.#takeover = false;
-    if (!turn.more) this.#checkSleep(context);
+    if (!turn.more && !this.#more) this.#checkSleep(context);
   }
 
   #context(pageKey: string): Context {
-    const { now, limits, epoch } = this.#world;
-    return { now, limits, takeover: this.#takeover, epoch, deadLetters: true, audience: undefined, pageKey };
+    const { now, limits, epoch, bodiesExpire } = this.#world;
+    return {
+      bodiesExpire,
+      now,
+      date: now,
+      limits,
+      takeover: this.#takeover,
+      epoch,
+      deadLetters: true,
+      audience: undefined,
+      congested: new Set(),
+      refused: new Map(),
+      pageKey,
+    };
   }
 
   #decide(entries: readonly Entry[], context: Context): Turn {
@@ -72,7 +93,7 @@ export class Masters {
     const batches = new Map<string, readonly Message[]>();
     const lookup: Lookup = { page: (key) => pages.get(key), batch: (key) => batches.get(key) };
     for (let rounds = 0; rounds < 1000; rounds++) {
-      const decided: Turn | Needs = takeTurn(this.#world.state, entries, lookup, context);
+      const decided: Turn | Needs = decideTurn(this.#world.state, entries, lookup, context);
       if (decided.kind === 'turn') return decided;
       for (const key of decided.pages) pages.set(key, this.#world.page(key));
       for (const key of decided.batches) batches.set(key, decodeBatch(key, this.#world.read(key)));
@@ -82,28 +103,52 @@ export class Masters {
 
   #push(
     deliveries: readonly PlannedDelivery[],
-    outcomes: readonly PushOutcome[],
-    early: boolean,
-  ): Map<PlannedDelivery, PushOutcome> {
-    const results = new Map<PlannedDelivery, PushOutcome>();
+    { outcomes, lateMs, early }: TakeTurn,
+  ): Pushes & { readonly expired: ReadonlySet<number> } {
+    const pushed = new Map<PlannedDelivery, PushOutcome>();
+    const expired = new Set<number>();
+    if (deliveries.length > 0) this.#world.now += lateMs;
+    const date = this.#world.now;
     deliveries.forEach((delivery, i) => {
       const outcome = outcomes[i % outcomes.length] ?? 'sent';
-      results.set(delivery, outcome);
+      const messages = delivery.messages.filter(({ message }) => !isExpired(message, date));
+      for (const planned of delivery.messages) if (!messages.includes(planned)) expired.add(planned.sequence);
+      if (messages.length === 0) return;
+      pushed.set(delivery, outcome);
       if (outcome === 'gone' || outcome === 'unsent') return;
-      this.#clients.deliver(delivery);
-      if (early) this.#clients.answer(delivery);
+      this.#clients.deliver({ ...delivery, messages });
+      if (early) this.#clients.answer({ ...delivery, messages });
     });
-    return results;
+    return { pushed, expired };
   }
 
-  #commit(
-    settled: Settled,
-    absorbed: readonly Entry[],
-    turn: Turn,
-    outcomes: ReadonlyMap<PlannedDelivery, PushOutcome>,
-    context: Context,
-  ): void {
+  /** Another shard tells a repeat by its number; what was never said to be a repeat it may take without a look. */
+  #forward(forward: Forward | undefined, target: TakeTurn['target']): Outcomes['forwarded'] {
+    const { standings, history } = this.#world;
+    const { forwarded } = history;
+    if (!forward) return undefined;
+    for (const { number, sequence } of forward.messages) {
+      must(standings.get(sequence)?.outgoing === number, 'what is forwarded is outgoing by a commit', sequence, number);
+    }
+    if (target === 'refused') return { forward, outcome: 'refused' };
+    for (const { number, sequence } of forward.messages) {
+      const known = forwarded.get(number);
+      must(
+        known === undefined || known === sequence,
+        'a forward number is that of one message',
+        number,
+        known,
+        sequence,
+      );
+      must(known === undefined || forward.mayBeRepeat, 'a repeated forward is said to be one', number);
+      forwarded.set(number, sequence);
+    }
+    return { forward, outcome: target === 'taken' ? 'taken' : 'unknown' };
+  }
+
+  #commit(absorbed: readonly Entry[], turn: Turn, outcomes: Outcomes, context: Context): void {
     const world = this.#world;
+    const settled = finishTurn(turn.draft, outcomes, context);
     const bytes = Uint8Array.from(encodeState(settled.state));
     const state = freeze(decodeState(bytes));
     deepStrictEqual(state, settled.state, 'the codec lost something');
@@ -119,6 +164,7 @@ export class Masters {
     world.standings = standings;
     world.remove(absorbed.length);
     this.#wakeAt = settled.wakeAt;
+    this.#more = settled.more;
     this.#seen = 0;
   }
 
@@ -127,8 +173,8 @@ export class Masters {
     if (this.#world.inboxCount > 0) return;
     const again = { ...context, takeover: false, pageKey: 'unused' };
     const turn = this.#decide([], again);
-    const hasWork = turn.deliveries.length > 0 || turn.deadLetters.length > 0;
-    const { state } = settle(turn.draft, new Map(), again);
+    const hasWork = turn.deliveries.length > 0 || turn.forward !== undefined;
+    const { state } = finishTurn(turn.draft, { pushed: new Map() }, again);
     const isIdle = Buffer.compare(encodeState(state), encodeState(this.#world.state)) === 0;
     const wakeAt = this.#wakeAt ?? Number.POSITIVE_INFINITY;
     if (hasWork && wakeAt > context.now + 60_000) throw new Error('work is left, and nothing will wake the shard');

@@ -1,6 +1,6 @@
-import { type Context, total } from '../../lib/shard/draft.ts';
-import type { Entry } from '../../lib/shard/entry.ts';
-import type { State } from '../../lib/shard/state.ts';
+import type { Entry } from '../../lib/shard/codec/entry.ts';
+import { type Context, total } from '../../lib/shard/state/draft.ts';
+import type { State } from '../../lib/shard/state/state.ts';
 import type { Turn } from '../../lib/shard/turn.ts';
 import { must } from '../simulation/checks/violation.ts';
 import type { History, Standing } from './shard-ledger.ts';
@@ -36,10 +36,12 @@ export function checkPlan(
       history.latest.set(consumer.number, sequence);
     }
   }
-  for (const { sequence, failures, message, key, index } of turn.deadLetters) {
+  for (const sequence of history.forwarded.values()) {
+    must(!planned.has(sequence), 'a dead letter is delivered no more', sequence);
+  }
+  for (const { sequence, failures, message, key, index } of turn.forward?.messages ?? []) {
     must(failures >= context.limits.deliveries, 'only what exhausted its deliveries is dead-lettered', sequence);
     must(Buffer.from(message.body).toString() === `${key}/${index}`, 'the dead letter is the message', key, index);
-    must(!planned.has(sequence), 'a dead letter is delivered no more', sequence);
   }
 }
 

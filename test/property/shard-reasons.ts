@@ -1,8 +1,6 @@
-import type { PushOutcome } from '../../lib/shard/conclude.ts';
-import type { PlannedDelivery } from '../../lib/shard/deal.ts';
-import type { Context } from '../../lib/shard/draft.ts';
-import type { Entry } from '../../lib/shard/entry.ts';
-import type { Turn } from '../../lib/shard/turn.ts';
+import type { Entry } from '../../lib/shard/codec/entry.ts';
+import type { Context } from '../../lib/shard/state/draft.ts';
+import type { Outcomes, Turn } from '../../lib/shard/turn.ts';
 import type { History, Standing } from './shard-ledger.ts';
 
 /** Why a message may be done, or must be, once a commit has absorbed these entries. */
@@ -10,25 +8,22 @@ export class Reasons {
   readonly #history: History;
   readonly #absorbed: readonly Entry[];
   readonly #context: Context;
-  readonly #deadLetters: ReadonlySet<number>;
+  readonly #forwarded: ReadonlySet<number>;
   readonly #planned = new Map<number, { consumer: number; isOver: boolean }>();
 
-  constructor(
-    history: History,
-    absorbed: readonly Entry[],
-    turn: Turn,
-    outcomes: ReadonlyMap<PlannedDelivery, PushOutcome>,
-    context: Context,
-  ) {
+  constructor(history: History, absorbed: readonly Entry[], turn: Turn, outcomes: Outcomes, context: Context) {
     this.#history = history;
     this.#absorbed = absorbed;
     this.#context = context;
-    this.#deadLetters = new Set(turn.deadLetters.map(({ sequence }) => sequence));
+    const { forwarded } = outcomes;
+    const taken = forwarded?.outcome === 'taken' ? forwarded.forward.messages : [];
+    this.#forwarded = new Set(taken.map(({ sequence }) => sequence));
     for (const delivery of turn.deliveries) {
-      const outcome = outcomes.get(delivery);
+      const outcome = outcomes.pushed.get(delivery);
       const { consumer, messages } = delivery;
       for (const { sequence, transient } of messages) {
-        const isOver = consumer.ack === 'auto' && (outcome === 'sent' || (outcome === 'unknown' && transient));
+        const isDone = consumer.ack === 'auto' && (outcome === 'sent' || (outcome === 'unknown' && transient));
+        const isOver = isDone || outcomes.expired?.has(sequence) === true;
         this.#planned.set(sequence, { consumer: consumer.number, isOver });
       }
     }
@@ -40,7 +35,7 @@ export class Reasons {
 
   mayEnd(sequence: number, was: Standing): boolean {
     const sent = this.#history.sent.get(sequence);
-    if (this.#planned.get(sequence)?.isOver || this.#deadLetters.has(sequence)) return true;
+    if (this.#planned.get(sequence)?.isOver || this.#forwarded.has(sequence)) return true;
     if (sent && sent.expires > 0 && sent.expires <= this.#context.now) return true;
     if (sent?.transient && was.pushing && this.#context.takeover) return true;
     return this.#isPurged(sequence, was) || this.#isAcknowledged(sequence, was);
@@ -49,9 +44,7 @@ export class Reasons {
   /** Where nothing but acknowledgements came in, each of them counts. */
   mustEnd(sequence: number, was: Standing): boolean {
     const only = this.#absorbed.every(({ kind }) => kind === 'acknowledge');
-    return (
-      only && was.consumer > 0 && !was.pushing && this.#context.epoch === 'e1' && this.#isAcknowledged(sequence, was)
-    );
+    return only && was.consumer > 0 && !was.pushing && this.#isAcknowledged(sequence, was);
   }
 
   #isPurged(sequence: number, was: Standing): boolean {
@@ -65,8 +58,10 @@ export class Reasons {
     const { deliveries, sent } = this.#history;
     const sequenceOf = (key: string, index: number) =>
       [...sent.values()].find((message) => message.key === key && message.index === index)?.sequence ?? 0;
-    const attempts = was.consumer > 0 || was.suspect ? [was.attempt] : [];
-    if (this.#context.takeover) attempts.push(was.attempt + 1);
+    const attempts = was.consumer > 0 || was.suspect || was.lost ? [was.attempt] : [];
+    if (was.suspect) attempts.push(was.attempt - 1);
+    // What is under suspicion may have gone out once more.
+    if (this.#context.takeover) attempts.push(was.attempt, was.attempt + (was.pushing ? -1 : 1));
     return this.#absorbed.some(
       (entry) =>
         entry.kind.startsWith('acknowledge') &&

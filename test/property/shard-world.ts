@@ -1,13 +1,14 @@
 import { type Limits, localLimits } from '../../lib/model/limits.ts';
-import { decodeEntry, type Entry, encodeEntry, type Request } from '../../lib/shard/entry.ts';
-import { decodePage, type Reference } from '../../lib/shard/reference.ts';
-import { emptyState, type State } from '../../lib/shard/state.ts';
+import { decodeEntry, type Entry, encodeEntry, type Request } from '../../lib/shard/codec/entry.ts';
+import { decodePage, type Reference } from '../../lib/shard/state/reference.ts';
+import { emptyState, type State } from '../../lib/shard/state/state.ts';
 import type { Bounds } from './shard-commands.ts';
 import { Deliveries, type History, type Standing } from './shard-ledger.ts';
 
 /** One shard, its inbox and its items, the time, and what happened so far: there whoever comes and whoever dies. */
 export class World {
   readonly limits: Limits;
+  readonly bodiesExpire: boolean;
   /** Milliseconds since the epoch. */
   now = 1_700_000_000_000;
   /** Which process there is, from `e1`: connections of those before it are dead. */
@@ -32,10 +33,12 @@ export class World {
     over: new Set(),
     latest: new Map(),
     appendedAt: new Map(),
+    forwarded: new Map(),
   };
 
-  constructor(bounds: Bounds) {
-    this.limits = { ...localLimits, ...bounds };
+  constructor({ bodiesExpire, ...limits }: Bounds) {
+    this.limits = { ...localLimits, ...limits };
+    this.bodiesExpire = bodiesExpire;
   }
 
   restart(): void {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { encodeFrame } from '../../lib/stomp/encode.ts';
 import { commandsReadBy, hasEscapes, mayHaveBody, type Role, type StompVersion } from '../../lib/stomp/frame.ts';
+import { opensSession } from '../../lib/stomp/negotiation.ts';
 import type { Parsed } from '../../lib/stomp/parser.ts';
 
 /** What a sender means, before it is encoded. */
@@ -19,7 +20,8 @@ export type Stream = {
 function expressible(text: string, command: string, version: StompVersion, isName: boolean): string {
   if (hasEscapes(command, version)) return text.replace(version === '1.2' ? /\0/g : /[\0\r]/g, '-');
   const oneLine = text.replace(isName ? /[\0\r\n:]/g : /[\0\r\n]/g, '-');
-  return version === '1.0' ? oneLine.replace(/^ +| +$/g, '-') : oneLine;
+  // Without an accept-version, which none of these bears, a CONNECT is one of 1.0.
+  return version === '1.0' || opensSession(command) ? oneLine.replace(/^ +| +$/g, '-') : oneLine;
 }
 
 const text = fc.oneof(

@@ -119,6 +119,24 @@ itOwn('it needs little room in flight', 'a pull waits for room in flight without
   await small.close();
 });
 
+itOwn('nobody stops the cloud', 'a broker that is told to stop answers who waits with an empty list', async () => {
+  const stopping = await startSubject();
+  const begun = performance.now();
+  const waiting = ['one', 'one', 'other'].map(async (queue) => {
+    const response = await fetch(`${stopping.url}/v1/queues/${queue}/receive`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ waitSeconds: 20 }),
+    });
+    return [response.status, await response.json()];
+  });
+  // As long as nothing can be seen of a request that waits.
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  await stopping.close();
+  expect(await Promise.all(waiting)).toEqual(Array(3).fill([200, { messages: [] }]));
+  expect(performance.now() - begun).toBeLessThan(5000);
+});
+
 describeOrdered('nobody stops the cloud', 'a broker that is told to stop', () => {
   it('loses nothing that consumers with automatic acknowledgement have not got', async () => {
     using folder = temporaryFolder();

@@ -86,7 +86,7 @@ describe.skipIf(!dynamoAvailable())(dynamoTitle('destination groups'), () => {
     expect(quiet.busy.failures).toBe(0);
     expect(quiet.calm.failures + throttled.calm.failures).toBe(0);
     expect(percentile(throttled.calm.times, 0.99)).toBeLessThan(2 * percentile(quiet.calm.times, 0.99));
-  });
+  }, 240_000);
 });
 
 function percentile(times: readonly number[], share: number): number {

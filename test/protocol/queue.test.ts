@@ -33,6 +33,33 @@ async function sessionWith(queue: string, bodies: readonly string[]): Promise<Ra
 }
 
 describe('a message', () => {
+  it.each([
+    ['True', 'true'],
+    ['FALSE', 'false'],
+  ])('is persistent or not by any spelling, as languages write it: %s', async (written, meant) => {
+    const queue = freshQueue();
+    const raw = await sessionWith(queue, []);
+    await raw.confirm(sendFrame(queue, 'body', { persistent: written }), 'body');
+    raw.send(subscribeFrame(queue));
+    expect((await raw.messages(1))[0]?.headers.persistent).toBe(meant);
+    raw.destroy();
+  });
+
+  it('is for a subscription whose selector is empty, or that asks for what a queue does anyway', async () => {
+    const queue = freshQueue();
+    const raw = await sessionWith(queue, ['body']);
+    const headers = {
+      selector: ' ',
+      durable: 'true',
+      'auto-delete': 'false',
+      exclusive: 'false',
+      'x-queue-type': 'quorum',
+    };
+    raw.send(subscribeFrame(queue, headers));
+    expect(textOf((await raw.messages(1))[0] as never)).toBe('body');
+    raw.destroy();
+  });
+
   it('arrives with its headers, and with those that the broker adds', async () => {
     const queue = freshQueue();
     const raw = await RawStomp.connect(broker.rawUrl);
@@ -170,16 +197,55 @@ describe('an acknowledgement', () => {
   });
 });
 
+it('an expired message is in the depth until it comes to the front, and shown and given to nobody', async () => {
+  const queue = freshQueue();
+  const raw = await sessionWith(queue, ['alive']);
+  for (const body of ['a', 'b']) await raw.confirm(sendFrame(queue, body, { expires: 1 }), body);
+  await expectQueue(queue).toMatchObject({ depth: 3 });
+  const page = await fetch(`${broker.url}/v1/queues/${queue.replace('/queue/', '')}/messages`);
+  expect(((await page.json()) as { messages: { body: string }[] }).messages.map(({ body }) => body)).toEqual(['alive']);
+  raw.send(subscribeFrame(queue, { ack: 'client-individual' }));
+  const [message] = await raw.messages(1);
+  raw.send(`ACK\nid:${message?.headers.ack}\n\n\0`);
+  await expectQueue(queue).toMatchObject({ depth: 0, inFlight: 0, counts: { acknowledged: 1, expired: 2 } });
+  raw.destroy();
+});
+
 describe('a message that is not acknowledged', () => {
   it('is redelivered with its id and a flag after a NACK', async () => {
     const queue = freshQueue();
     const raw = await sessionWith(queue, ['a']);
     raw.send(subscribeFrame(queue, { ack: 'client-individual' }));
     const [first] = await raw.messages(1);
+    expect(first?.headers).toMatchObject({ redelivered: 'false', JMSXDeliveryCount: '1' });
     raw.send(`NACK\nid:${first?.headers.ack}\n\n\0`);
     const [second] = await raw.messages(1);
     expect(second?.headers).toMatchObject({ 'message-id': first?.headers['message-id'], redelivered: 'true' });
     expect(second?.headers.ack).not.toBe(first?.headers.ack);
+  });
+
+  it('says how often it was delivered, and never that it is redelivered for the first time', async () => {
+    const queue = freshQueue();
+    const raw = await sessionWith(queue, []);
+    await raw.confirm(sendFrame(queue, 'a', { JMSXDeliveryCount: 9 }), 'a');
+    const countOf = async () => {
+      const [message] = await raw.messages(1);
+      return [message?.headers.redelivered, message?.headers.JMSXDeliveryCount, message?.headers.ack];
+    };
+    raw.send(subscribeFrame(queue, { ack: 'client-individual' }));
+    expect(await countOf()).toEqual(['false', '1', expect.any(String)]);
+    await raw.confirm('UNSUBSCRIBE\nid:s\nreceipt:gone\n\n\0', 'gone');
+    raw.send(subscribeFrame(queue, { id: 't', ack: 'client-individual' }));
+    const again = await countOf();
+    expect(again.slice(0, 2)).toEqual(['true', '2']);
+    let last = again[2];
+    for (const count of ['2', '3', '4']) {
+      raw.send(`NACK\nid:${last}\n\n\0`);
+      const next = await countOf();
+      expect(next.slice(0, 2)).toEqual(['true', count]);
+      last = next[2];
+    }
+    raw.destroy();
   });
 
   it('returns when its consumer goes, ahead of those that came later', async () => {

@@ -28,6 +28,19 @@ async function receive(queue: string, options: object = {}): Promise<Received[]>
 }
 
 function pulls() {
+  it('bodies that JSON makes longer are all received, at the first try, in as many replies as it takes', async () => {
+    const queue = freshName();
+    const body = '\u0001'.repeat(100_000);
+    for (let i = 0; i < 12; i++) await send(queue, body);
+    const got: Received[] = [];
+    for (let last = 1; last > 0; ) {
+      const messages = await receive(queue, { max: 100, waitSeconds: got.length < 12 ? 2 : 0 });
+      last = messages.length;
+      got.push(...messages);
+    }
+    expect(got.map((message) => [message.deliveryCount, message.body === body])).toEqual(Array(12).fill([1, true]));
+  });
+
   it('two receivers never hold the same message', async () => {
     const queue = freshName();
     const bodies = Array.from({ length: 60 }, (_, i) => `m${i}`);

@@ -9,4 +9,4 @@ it('a day leaves no more behind than its first hours', async () => {
     Math.max(...hours.slice(from, to).map(of));
   expect(most(18, 24, ({ items }) => items)).toBeLessThan(2 * most(0, 6, ({ items }) => items));
   expect(most(18, 24, ({ headBytes }) => headBytes)).toBeLessThan(2 * most(0, 6, ({ headBytes }) => headBytes));
-});
+}, 300_000);

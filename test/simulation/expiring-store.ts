@@ -1,10 +1,16 @@
 import { MemoryStore } from '../../lib/store/memory/memory-store.ts';
-import type { Append, AppendOutcome, Blob, Commit, CommitOutcome } from '../../lib/store/port.ts';
+import type { Accepts, Append, AppendOutcome, Blob, Commit, CommitOutcome, ShardAppend } from '../../lib/store/port.ts';
 import type { Faults } from './faults.ts';
 import type { Schedule } from './schedule.ts';
 
 /** DynamoDB's TTL deletes up to two days late; here, by as much as the shard's retention is scaled down. */
 const LATE_MS = 120_000;
+
+/**
+ * How a store forgets bodies: `promptly` both what is discarded and what expires; `lingering`, where deleting is billed,
+ * only what expires; `never` of itself, as an embedded one does.
+ */
+export type Forgetting = 'promptly' | 'lingering' | 'never';
 
 /** A store that keeps what expires no longer than it must, or somewhat longer. */
 export class ExpiringStore extends MemoryStore {
@@ -12,15 +18,14 @@ export class ExpiringStore extends MemoryStore {
   readonly #faults: Faults;
   /** By shard and key: when each item expires, in seconds since the epoch. */
   readonly #expiries = new Map<string, Map<string, number>>();
-  /** True where deleting is billed: what is discarded lingers until it expires. */
-  readonly #keepsDiscarded: boolean;
+  readonly #forgetting: Forgetting;
   onExpired: (shard: string, key: string) => void = () => {};
 
-  constructor(schedule: Schedule, faults: Faults, keepsDiscarded: boolean) {
-    super();
+  constructor(schedule: Schedule, faults: Faults, forgetting: Forgetting) {
+    super({ bodiesExpire: forgetting !== 'never' });
     this.#schedule = schedule;
     this.#faults = faults;
-    this.#keepsDiscarded = keepsDiscarded;
+    this.#forgetting = forgetting;
   }
 
   override async append(shard: string, append: Append): Promise<AppendOutcome> {
@@ -29,8 +34,20 @@ export class ExpiringStore extends MemoryStore {
     return outcome;
   }
 
+  override async appendAll(
+    appends: readonly ShardAppend[],
+    accepts: Accepts,
+  ): Promise<readonly AppendOutcome[] | undefined> {
+    const outcomes = await super.appendAll(appends, accepts);
+    outcomes?.forEach(({ kind }, i) => {
+      const append = appends[i];
+      if (append && kind === 'appended') this.#note(append.shard, append.blobs);
+    });
+    return outcomes;
+  }
+
   override async commit(shard: string, commit: Commit): Promise<CommitOutcome> {
-    const discard = this.#keepsDiscarded ? [] : commit.discard;
+    const discard = this.#forgetting === 'lingering' ? [] : commit.discard;
     const outcome = await super.commit(shard, { ...commit, discard });
     if (outcome.kind !== 'committed') return outcome;
     this.#note(shard, commit.blobs);
@@ -38,10 +55,10 @@ export class ExpiringStore extends MemoryStore {
     return outcome;
   }
 
-  override async removeHead(shard: string, rings: number, discard: readonly string[]): Promise<boolean> {
-    const isRemoved = await super.removeHead(shard, rings, []);
-    if (isRemoved && !this.#keepsDiscarded) for (const key of discard) this.#expiries.get(shard)?.delete(key);
-    return isRemoved;
+  protected override dropBodies(shard: string): void {
+    if (this.#forgetting === 'lingering') return;
+    this.#expiries.delete(shard);
+    super.dropBodies(shard);
   }
 
   override async getBlobs(shard: string, keys: readonly string[]): Promise<ReadonlyMap<string, Uint8Array>> {
@@ -51,7 +68,7 @@ export class ExpiringStore extends MemoryStore {
     );
   }
 
-  override async extendBlobs(shard?: string, keys: readonly string[] = [], expiresAt = 0): Promise<void> {
+  override async keepBlobs(shard?: string, keys: readonly string[] = [], expiresAt = 0): Promise<void> {
     const mine = this.#expiries.get(shard ?? '');
     for (const key of keys) if (mine?.has(key)) mine.set(key, expiresAt);
   }
@@ -72,8 +89,14 @@ export class ExpiringStore extends MemoryStore {
     return this.#expiries.get(shard)?.has(key) ?? false;
   }
 
+  /** The keys of all that is kept of a shard. */
+  keysOf(shard: string): readonly string[] {
+    return [...(this.#expiries.get(shard)?.keys() ?? [])];
+  }
+
   /** Deletes what has expired: some of it in the very second, some of it late. */
   expire(): void {
+    if (!this.bodiesExpire) return;
     for (const [shard, mine] of this.#expiries) {
       for (const [key, expiresAt] of mine) {
         const overdueMs = this.#schedule.now - expiresAt * 1000;

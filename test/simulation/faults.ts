@@ -12,10 +12,13 @@ const faultRates = {
   /** An invocation stands still, and goes on as if nothing had been: a stale master. */
   'invocation frozen': 0.006,
   'write throttled': 0.01,
+  'theft refused': 0.15,
   'invocation duplicated': 0.03,
   'invocation reordered': 0.1,
   'frame duplicated': 0.02,
   'dispatch lost': 0.05,
+  /** Another invocation is asked for, and who asks hears of a failure. */
+  'dispatch unheard': 0.03,
   'sweep lost': 0.12,
   'connection dropped': 0.02,
   'connection vanished': 0.02,
@@ -27,10 +30,19 @@ const faultRates = {
   'expired in time': 0.5,
   'older code': 0.03,
   'clock skewed': 0.5,
+  /** A dead-letter queue takes nothing for a while. */
+  'dead letters refused': 0.05,
+  /** Self-hosted: nobody runs, for longer than bodies are kept where they expire. */
+  'broker off at night': 0.3,
+  /** A machine's clock is minutes off for a while. */
+  'clock stepped': 0.0007,
 } as const;
 
 /** How many times its usual rate a fault may have: more, and nothing ever comes to an end. */
 const WORST = 3;
+
+/** What would excuse too much if it struck in most stories. */
+const rare: readonly string[] = ['clock stepped'];
 
 export type FaultKind = keyof typeof faultRates;
 export const faultKinds = Object.keys(faultRates) as FaultKind[];
@@ -50,11 +62,17 @@ export class Faults {
   constructor(prng: Prng) {
     this.#prng = prng;
     this.#weather = prng.pick([0, 0.3, 1, 1, 1, 2, 3]);
-    this.#mix = new Map(faultKinds.map((kind) => [kind, prng.pick([0, 1, 1, 1, 5])]));
+    this.#mix = new Map(
+      faultKinds.map((kind) => [kind, prng.pick(rare.includes(kind) ? [0, 0, 0, 1, 5] : [0, 1, 1, 1, 5])]),
+    );
   }
 
   get isCalm(): boolean {
     return this.#weather === 0;
+  }
+
+  mayStrike(kind: FaultKind): boolean {
+    return this.#weather > 0 && (this.#mix.get(kind) ?? 0) > 0;
   }
 
   strike(kind: FaultKind): boolean {

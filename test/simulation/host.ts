@@ -1,12 +1,18 @@
-import { type Bench, type Parts, setUp } from '../../lib/handlers/parts.ts';
+import { type Environment, type EnvironmentParts, setUp } from '../../lib/handlers/environment.ts';
 import { BrokerError } from '../../lib/model/errors.ts';
 import { simulatedPush } from './simulated-push.ts';
 import { simulatedStore } from './simulated-store.ts';
 import type { World } from './world.ts';
 
 const STEP_MS = 3;
+/** How far off a clock may be that was set wrong, and for how long. */
+export const CLOCKS_MS = 4 * 60_000;
+const LEAST_STEP_MS = 10_000;
+const ASTRAY_MS = 60_000;
+/** What it said before is used for so long. */
+const AFTER_MS = 5000;
 
-export type HostOptions = Pick<Parts, 'dispatch' | 'alarm' | 'endsWithReply'> & {
+export type HostOptions = Pick<EnvironmentParts, 'dispatch' | 'wakeAt' | 'endsWithReply'> & {
   readonly epoch: string;
   readonly skewMs: number;
   /** A version behind what wrote the shards' states. */
@@ -19,24 +25,27 @@ export type HostOptions = Pick<Parts, 'dispatch' | 'alarm' | 'endsWithReply'> & 
 export class Host {
   readonly name: string;
   readonly options: HostOptions;
-  readonly bench: Bench;
+  readonly environment: Environment;
   readonly #world: World;
   #isDead = false;
   /** Another process has become the master: this one may write nothing any more. */
   #isFenced = false;
   #frozenUntil = 0;
+  #stepMs = 0;
+  #aheadMs = 0;
+  #astrayUntil = 0;
 
   constructor(world: World, name: string, options: HostOptions) {
     const { prng, limits, trace, witness } = world;
     this.#world = world;
     this.name = name;
     this.options = options;
-    this.bench = setUp({
+    this.environment = setUp({
       ...options,
       limits,
       store: simulatedStore(world, this),
       push: simulatedPush(world, this),
-      clock: { now: () => this.now, sleep: (ms) => this.sleep(ms) },
+      clock: { now: () => this.now, date: () => this.date, sleep: (ms) => this.sleep(ms) },
       random: { id: () => prng.id(), fraction: () => prng.fraction() },
       cacheBytes: prng.pick([0, 400, 1_000_000]),
       log: (event, _, error) => {
@@ -46,9 +55,24 @@ export class Host {
     });
   }
 
-  /** What its clock says. */
+  /** What its calendar says. */
+  get date(): number {
+    const { schedule, faults } = this.#world;
+    return schedule.now + this.options.skewMs + (faults.isCalm ? 0 : this.#stepMs);
+  }
+
+  /** What its clock says: that of a self-hosted process follows the calendar forward, and never back. */
   get now(): number {
-    return this.#world.schedule.now + this.options.skewMs;
+    return this.options.epoch === '' ? this.date : this.#world.schedule.now + this.options.skewMs + this.#aheadMs;
+  }
+
+  get offsetMs(): number {
+    return this.now - this.#world.schedule.now;
+  }
+
+  /** Its clock is further off than the broker allows for, or was so a moment ago. */
+  get isAstray(): boolean {
+    return this.#aheadMs > 0 || this.#world.schedule.now < this.#astrayUntil;
   }
 
   get isDead(): boolean {
@@ -85,7 +109,7 @@ export class Host {
 
   /** One request to something outside: it leaves, it is carried out, the reply comes back; and what may happen between. */
   step<T>(what: string, isWrite: boolean, apply: () => Promise<T>, show: (outcome: T) => string): Promise<T> {
-    const { schedule, faults, prng, trace, limits } = this.#world;
+    const { schedule, faults, prng, trace, limits, store } = this.#world;
     return new Promise((resolve, reject) => {
       if (this.#isDead) return;
       if (faults.strike('killed before a step')) {
@@ -101,7 +125,9 @@ export class Host {
           this.resume(() => reject(new BrokerError('NOT_MASTER', 'Another process is the master.')));
           return;
         }
-        if (isWrite && faults.strike('write throttled')) {
+        // An embedded store answers, or its process is dead.
+        const mayFail = isWrite && store.bodiesExpire;
+        if (mayFail && faults.strike('write throttled')) {
           trace.add(this.name, `${what} is throttled`);
           this.resume(() => reject(new BrokerError('OVERLOADED', 'The store is throttling.')));
           return;
@@ -110,12 +136,27 @@ export class Host {
         const outcome = await apply();
         trace.add(this.name, what, () => show(outcome));
         if (faults.strike('killed after a step')) this.kill();
+        if (faults.strike('clock stepped')) this.#stepClock();
         if (faults.strike('invocation frozen')) this.#freeze(prng.between(limits.leaseMs / 2, 5 * limits.leaseMs));
-        const isLost = isWrite && faults.strike('reply lost');
+        const isLost = mayFail && faults.strike('reply lost');
         if (isLost) trace.add(this.name, 'the reply is lost');
         const unknown = () => reject(new BrokerError('UNAVAILABLE', 'The store did not answer.'));
         schedule.after(prng.latency(STEP_MS), () => this.resume(isLost ? unknown : () => resolve(outcome)));
       });
+    });
+  }
+
+  /** Somebody sets the clock, and somebody else sets it right. */
+  #stepClock(): void {
+    const { schedule, prng, trace } = this.#world;
+    if (this.#stepMs !== 0) return;
+    this.#stepMs = prng.between(LEAST_STEP_MS, CLOCKS_MS) * prng.pick([-1, 1]);
+    this.#aheadMs = Math.max(this.#aheadMs, this.#stepMs);
+    this.#astrayUntil = Number.POSITIVE_INFINITY;
+    trace.add(this.name, `is off by ${this.#stepMs} ms`);
+    schedule.after(prng.between(1000, ASTRAY_MS), () => {
+      this.#stepMs = 0;
+      this.#astrayUntil = schedule.now + AFTER_MS;
     });
   }
 

@@ -12,6 +12,7 @@ export class Processes implements Runtime {
   readonly #onStart: () => void;
   readonly #alarms = new Map<string, number>();
   #count = 0;
+  #offUntil = 0;
   #master: Host | undefined;
 
   /** @param onStart told of each process that has become the master */
@@ -34,9 +35,18 @@ export class Processes implements Runtime {
 
   deploy(): void {}
 
+  stop(ms: number): void {
+    this.#offUntil = this.#world.schedule.now + ms;
+    this.#master?.kill();
+  }
+
   /** An old process that still runs may write nothing, and its connections are gone. */
   #start(): void {
     const { prng, schedule, network } = this.#world;
+    if (schedule.now < this.#offUntil) {
+      schedule.after(this.#offUntil - schedule.now, () => this.#start());
+      return;
+    }
     this.#master?.fence();
     network.closeAll();
     this.#alarms.clear();
@@ -46,7 +56,7 @@ export class Processes implements Runtime {
       skewMs: 0,
       isOldCode: false,
       dispatch: async (shard, nonce) => this.#dispatch({ shard, nonce }),
-      alarm: (shard, at) => this.#setAlarm(host, shard, at),
+      wakeAt: (shard, at) => this.#setAlarm(host, shard, at),
       onKilled: () => {
         if (this.#master !== host) return;
         this.#master = undefined;
@@ -74,7 +84,7 @@ export class Processes implements Runtime {
     // A process that was replaced has timers of its own.
     if (this.#master !== host || (set !== undefined && set <= at)) return;
     this.#alarms.set(shard, at);
-    schedule.after(at - schedule.now, () => {
+    schedule.after(at - host.now, () => {
       if (this.#master !== host || this.#alarms.get(shard) !== at) return;
       this.#alarms.delete(shard);
       this.#dispatch({ shard });

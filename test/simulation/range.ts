@@ -30,7 +30,7 @@ export type Summary = {
 type Share = Range & { readonly nth: number; readonly of: number; readonly stopsAtFirst: boolean };
 
 /** Plays every nth seed of a range in this thread. */
-export async function playShare({ from, to, workload, nth, of, stopsAtFirst }: Share): Promise<Summary> {
+async function playShare({ from, to, workload, nth, of, stopsAtFirst }: Share): Promise<Summary> {
   const failures: Failure[] = [];
   const faults = new Map(workloads.map(({ name }) => [name, new Map<FaultKind, number>()]));
   const totals: Record<string, number> = {};

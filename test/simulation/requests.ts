@@ -1,24 +1,26 @@
-import { browse } from '../../lib/broker/browse.ts';
-import { deleteQueue, purgeQueue } from '../../lib/broker/queues.ts';
-import { type Receive, receive } from '../../lib/broker/receive.ts';
-import { acknowledge, extend, reject, type Settlement } from '../../lib/broker/settlement.ts';
-import type { Bench } from '../../lib/handlers/parts.ts';
+import { type BrowsePage, browse } from '../../lib/broker/verbs/browse.ts';
+import { deleteQueue, purgeQueue } from '../../lib/broker/verbs/queues.ts';
+import { type Receive, receive } from '../../lib/broker/verbs/receive.ts';
+import { acknowledge, extend, reject, type Settlement } from '../../lib/broker/verbs/settlement.ts';
+import type { Environment } from '../../lib/handlers/environment.ts';
 import { BrokerError } from '../../lib/model/errors.ts';
 import type { Delivery } from '../../lib/model/message.ts';
+import { idOf } from './bodies.ts';
 
 /** What one invocation does. */
-export type Work<R> = (bench: Bench) => Promise<R>;
+export type Work<R> = (environment: Environment) => Promise<R>;
 
 /** A Lambda function replies when all that it deferred is done. */
 function ended<R>(work: Work<R>): Work<R> {
-  return async (bench) => {
-    const reply = await work(bench);
-    if (bench.parts.endsWithReply) await bench.afterwards.settled();
+  return async (environment) => {
+    const broker = { ...environment.broker, isReplyLast: environment.given.endsWithReply };
+    const reply = await work({ ...environment, broker });
+    if (environment.given.endsWithReply) await environment.afterwards.idle();
     return reply;
   };
 }
 
-const BROWSED_MAX = 10_000;
+const PAGE_MESSAGES = 1000;
 
 /** What the REST interface asks the broker for. */
 export const requests = {
@@ -29,13 +31,18 @@ export const requests = {
   extend: (tokens: readonly string[], visibilityMs: number): Work<Settlement[]> =>
     ended(({ broker }) => extend(broker, tokens, visibilityMs)),
   purge: (queue: string): Work<void> => ended(async ({ broker }) => void (await purgeQueue(broker, queue))),
-  remove: (queue: string): Work<void> => ended(({ broker }) => deleteQueue(broker, queue)),
+  remove: (queue: string): Work<void> => ended(async ({ broker }) => void (await deleteQueue(broker, queue))),
   /** The bodies; none where there is no such queue. */
   browse: (queue: string): Work<readonly string[]> =>
     ended(async ({ broker }) => {
       try {
-        const shown = await browse(broker, queue, 0, BROWSED_MAX);
-        return shown.map(({ message }) => Buffer.from(message.body).toString());
+        const bodies: string[] = [];
+        for (let after: number | undefined = 0; after !== undefined; ) {
+          const page: BrowsePage = await browse(broker, queue, after, PAGE_MESSAGES);
+          bodies.push(...page.messages.map(({ message }) => idOf(message.body)));
+          after = page.next;
+        }
+        return bodies;
       } catch (error) {
         if (error instanceof BrokerError && error.code === 'NOT_FOUND') return [];
         throw error;

@@ -1,5 +1,6 @@
 import { Waiters } from '../../functions/waiters.ts';
 import type { DispatchEvent } from '../../lib/handlers/events.ts';
+import { BrokerError } from '../../lib/model/errors.ts';
 import { Host } from './host.ts';
 import type { Runtime } from './site.ts';
 import type { World } from './world.ts';
@@ -39,6 +40,8 @@ export class Sandboxes implements Runtime {
     this.#isDeployed = true;
   }
 
+  stop(): void {}
+
   #start(): Host {
     const waiters = new Waiters();
     const host: Host = new Host(this.#world, `lambda-${++this.#count}`, {
@@ -46,8 +49,13 @@ export class Sandboxes implements Runtime {
       endsWithReply: true,
       skewMs: this.#skew(),
       isOldCode: !this.#isOver() && this.#world.faults.strike('older code'),
-      dispatch: async (shard, nonce, hops) => this.#dispatch({ shard, nonce, hops }),
-      alarm: (shard, _, at) => {
+      dispatch: async (shard, nonce, hops) => {
+        this.#world.witness.passedOn(shard, nonce);
+        const isUnheard = this.#world.faults.strike('dispatch unheard');
+        this.#dispatch({ shard, nonce, hops });
+        if (isUnheard) throw new BrokerError('UNAVAILABLE', 'The function did not answer.');
+      },
+      wakeAt: (shard, _, at) => {
         if (at !== undefined && waiters.shouldWait(shard, at, host.now)) this.#dispatch({ shard, at });
       },
       onKilled: () => {},

@@ -1,2 +1,2 @@
-/** How many seeds the tests play, and within how many each mutant must be caught. */
+/** How many seeds the tests play. */
 export const CI_SEEDS = 240;

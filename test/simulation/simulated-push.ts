@@ -28,7 +28,7 @@ export function simulatedPush(world: World, host: Host): Push {
       const ms = prng.latency(POST_MS);
       // The posts of one delivery follow one another.
       const slackMs = answeredAt.get(connection) === host.now ? limits.postMs : 0;
-      schedule.watch(() => witness.posting(octets, host.now - slackMs));
+      schedule.watch(() => witness.posting(host, octets, host.date - slackMs));
       const answer = (outcome: PostOutcome) => {
         trace.add(host.name, `posts to ${connection.slice(0, 4)}: ${fate}, ${outcome}`, () => showPost(octets));
         witness.posted(connection, octets, outcome);

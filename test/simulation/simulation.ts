@@ -1,23 +1,28 @@
 import { cloudLimits, type Limits } from '../../lib/model/limits.ts';
-import { drain, servePromptly } from './aftermath.ts';
+import { drain, leaveNothing, serveBesideRefusals, servePromptly } from './aftermath.ts';
 import { Violation } from './checks/violation.ts';
 import { Witness } from './checks/witness.ts';
 import { Pace } from './clients/pace.ts';
 import { ExpiringStore } from './expiring-store.ts';
 import { type FaultKind, Faults } from './faults.ts';
+import { CLOCKS_MS } from './host.ts';
 import { Network } from './network.ts';
+import { Outages } from './outages.ts';
 import { Prng } from './prng.ts';
 import { Schedule } from './schedule.ts';
 import { Site } from './site.ts';
 import { Trace } from './trace.ts';
+import { serveWaiting } from './waiting.ts';
 import type { Workload } from './workloads/workload.ts';
 import type { World } from './world.ts';
 
 /** The cloud's limits, scaled down so that a short story reaches them. */
 const smallLimits: Limits = {
   ...cloudLimits,
+  prefetchDefault: 8,
   prefetchMax: 8,
   inFlightPerShard: 10,
+  outgoingBytes: 300,
   consumersPerShard: 6,
   turnMessages: 6,
   turnBytes: 200,
@@ -54,6 +59,8 @@ const EXPIRY_MS = 5000;
 /** Longer than bodies are kept. */
 const NIGHT_MS = 65 * MINUTE_MS;
 const EARLIEST_NIGHT_MS = 2000;
+/** The share of stories that have one process. */
+const SELF_HOSTED = 0.3;
 
 /** Plays the story of a seed: disorder, then order again; by then nothing may be lost, and nothing left lying. */
 export async function simulate(seed: number, workload: Workload, keepsStory = false): Promise<Report> {
@@ -62,51 +69,65 @@ export async function simulate(seed: number, workload: Workload, keepsStory = fa
   const faults = new Faults(prng);
   const trace = new Trace(() => schedule.now, keepsStory);
   const limits = { ...smallLimits, ...workload.limits };
-  const store = new ExpiringStore(schedule, faults, prng.chance(0.5));
+  const isSelfHosted = prng.chance(workload.selfHosted ?? SELF_HOSTED);
+  const isEmbedded = isSelfHosted && prng.chance(0.6);
+  const store = new ExpiringStore(schedule, faults, isEmbedded ? 'never' : prng.pick(['promptly', 'lingering']));
   const network = new Network(schedule);
+  const outages = new Outages(prng, schedule, faults, isEmbedded);
   const witness = new Witness(
     store,
     limits,
+    faults.mayStrike('clock stepped') ? CLOCKS_MS : 0,
     () => schedule.now,
     (violation) => schedule.fail(violation),
   );
   const pace = new Pace(prng, schedule);
-  const world: World = { prng, schedule, faults, trace, store, network, limits, pace, witness, steps: { count: 0 } };
+  const steps = { count: 0 };
+  const world: World = { prng, schedule, faults, trace, store, network, outages, limits, pace, witness, steps };
   let violation: Violation | undefined;
   try {
-    await play(world, workload);
+    await play(world, workload, isSelfHosted);
   } catch (error) {
     // What cannot be read, the checks trip over.
     violation = error instanceof Violation ? error : new Violation('what is stored can be read', [String(error)]);
     trace.add('witness', violation.message);
   }
   const { totals } = witness.history;
-  const steps = world.steps.count;
   const [hash, story] = [trace.hash(), trace.lines ?? []];
-  return { seed, workload: workload.name, hash, steps, faults: faults.counts, totals, violation, story };
+  const told = { faults: faults.counts, totals, violation, story };
+  return { seed, workload: workload.name, hash, steps: steps.count, ...told };
 }
 
-async function play(world: World, workload: Workload): Promise<void> {
-  const { prng, faults, trace } = world;
-  const site = new Site(world, prng.chance(0.2));
+async function play(world: World, workload: Workload, isSelfHosted: boolean): Promise<void> {
+  const { faults, trace } = world;
+  const site = new Site(world, isSelfHosted);
   expireNowAndThen(world);
   const clients = workload.begin(world, site);
-  await passDays(world, workload);
+  await passDays(world, site, workload);
   trace.add('world', 'faults stop');
   faults.stop();
+  world.outages.end();
   site.deploy();
   const consumers = await drain(world, site, workload, clients);
+  await serveBesideRefusals(world, site, workload);
+  await serveWaiting(world, site, workload);
   await servePromptly(world, site, workload, consumers);
+  await leaveNothing(world);
+  site.checkAnswered();
   world.witness.history.checkLost();
   world.witness.audience.checkMissed();
 }
 
 /** A busy time, a night through which what is unconsumed waits, and a busy time again. */
-async function passDays({ schedule, prng, pace, trace }: World, { chaosMs }: Workload): Promise<void> {
+async function passDays(world: World, site: Site, { chaosMs }: Workload): Promise<void> {
+  const { schedule, prng, pace, trace, faults, store, limits } = world;
   const evening = prng.between(EARLIEST_NIGHT_MS, chaosMs);
   await schedule.runUntil(schedule.now + evening);
   trace.add('world', 'night falls');
   pace.nightFalls();
+  // Where bodies go by their expiry, a broker may be off for no longer than they are sure to last without it.
+  const longestMs = store.bodiesExpire ? limits.retentionMs / 4 : NIGHT_MS;
+  if (faults.strike('broker off at night')) site.stop(prng.between(longestMs / 2, longestMs));
   await schedule.runUntil(schedule.now + NIGHT_MS);
   trace.add('world', 'day breaks');
   pace.dayBreaks();

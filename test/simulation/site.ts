@@ -4,7 +4,7 @@ import { dispatchHandler } from '../../lib/handlers/dispatch.ts';
 import type { DispatchEvent } from '../../lib/handlers/events.ts';
 import { frameHandler } from '../../lib/handlers/frame.ts';
 import { sweepHandler } from '../../lib/handlers/sweep.ts';
-import { Violation } from './checks/violation.ts';
+import { must, Violation } from './checks/violation.ts';
 import type { Host } from './host.ts';
 import type { Peer } from './network.ts';
 import { Processes } from './processes.ts';
@@ -15,6 +15,8 @@ import type { World } from './world.ts';
 const GATEWAY_MS = 3;
 const REORDERED_MS = 120;
 const MINUTE_MS = 60_000;
+/** A request takes no longer than this, however long it waits and tries again. */
+const ANSWERED_MS = 60_000;
 
 const noContext = {} as never;
 
@@ -27,6 +29,8 @@ export type Runtime = {
   readonly giveBack: (host: Host) => void;
   /** Everywhere the same code, from here on. */
   readonly deploy: () => void;
+  /** Nothing runs for so long, where it is a process that may be stopped. */
+  readonly stop: (ms: number) => void;
 };
 
 /** At most one of these is called; neither, if the invocation dies. */
@@ -40,6 +44,7 @@ export class Site {
   /** A self-hosted broker takes the frames of one connection one after the other. */
   readonly #queues = new Map<string, Promise<void>>();
   #isSweeping = true;
+  readonly #running = new Set<{ readonly label: string; readonly host: Host; readonly since: number }>();
 
   constructor(world: World, isSelfHosted: boolean) {
     this.#world = world;
@@ -53,7 +58,7 @@ export class Site {
   open(peer: Peer, onOpen: (connection: string) => void): void {
     const connection = this.#runtime.epoch + this.#world.prng.id();
     const event = { requestContext: { connectionId: connection } };
-    this.request('connect', (bench) => connectHandler(bench)(event, noContext), {
+    this.request('connect', (environment) => connectHandler(environment)(event, noContext), {
       onReply: () => {
         // A process that is the master no more has closed its sockets.
         if (!connection.startsWith(this.#runtime.epoch)) return;
@@ -66,27 +71,33 @@ export class Site {
   /** Takes one WebSocket message. */
   frame(connection: string, octets: Buffer): void {
     const event = { requestContext: { connectionId: connection }, body: octets.toString('utf8') };
-    this.request('frame', (bench) => frameHandler(bench)(event, noContext), { inOrderOf: connection });
+    this.request('frame', (environment) => frameHandler(environment)(event, noContext), { inOrderOf: connection });
     const { faults, witness } = this.#world;
     if (this.isSelfHosted || octets.includes('SUBSCRIBE') || !faults.strike('frame duplicated')) return;
     witness.duplicated(octets);
-    this.request('frame again', (bench) => frameHandler(bench)(event, noContext), {});
+    this.request('frame again', (environment) => frameHandler(environment)(event, noContext), {});
   }
 
   disconnect(connection: string): void {
     const event = { requestContext: { connectionId: connection } };
     const times = !this.isSelfHosted && this.#world.faults.strike('invocation duplicated') ? 2 : 1;
     for (let time = 0; time < times; time++) {
-      this.request('disconnect', (bench) => disconnectHandler(bench)(event, noContext), { inOrderOf: connection });
+      this.request('disconnect', (environment) => disconnectHandler(environment)(event, noContext), {
+        inOrderOf: connection,
+      });
     }
   }
 
   sweep(): void {
-    this.request('sweep', (bench) => sweepHandler(bench)(undefined, noContext), {});
+    this.request('sweep', (environment) => sweepHandler(environment)(undefined, noContext), {});
   }
 
   deploy(): void {
     this.#runtime.deploy();
+  }
+
+  stop(ms: number): void {
+    this.#runtime.stop(ms);
   }
 
   stopSweeping(): void {
@@ -98,7 +109,7 @@ export class Site {
     const times = faults.strike('dispatch lost') ? 0 : faults.strike('invocation duplicated') ? 2 : 1;
     const label = event.nonce === undefined ? 'wake' : 'dispatch';
     for (let time = 0; time < times; time++) {
-      this.request(label, (bench) => dispatchHandler(bench)(event, noContext), {});
+      this.request(label, (environment) => dispatchHandler(environment)(event, noContext), {});
     }
   }
 
@@ -109,6 +120,17 @@ export class Site {
       if (this.#isSweeping && faults.strike('invocation duplicated')) this.sweep();
       this.#sweepEachMinute();
     });
+  }
+
+  /** Nobody whose request reached a process that lives waits for ever: at most, until its clock is where it was. */
+  checkAnswered(): void {
+    const { schedule, witness } = this.#world;
+    const { now } = schedule;
+    const waiting = [...this.#running].filter(
+      ({ host, since }) => !host.isGone && now - since > ANSWERED_MS + witness.skewMs,
+    );
+    const labels = waiting.map(({ label, since, host }) => [label, host.name, now - since]);
+    must(waiting.length === 0, 'a request is answered', labels);
   }
 
   /** One invocation, after the way that it takes to get there. */
@@ -133,8 +155,11 @@ export class Site {
   async #run<R>(host: Host, label: string, work: Work<R>, { onReply, onFailure }: Ending<R>): Promise<void> {
     const { trace } = this.#world;
     trace.add(host.name, `begins ${label}`);
+    const running = { label, host, since: this.#world.schedule.now };
+    // Who wakes up later is waited for by nobody.
+    if (label !== 'wake') this.#running.add(running);
     try {
-      const reply = await work(host.bench);
+      const reply = await work(host.environment);
       if (!host.isDead) onReply?.(reply);
     } catch (error) {
       trace.add(host.name, `fails ${label}`, () => String(error));
@@ -142,6 +167,7 @@ export class Site {
       else this.#world.witness.failed(error);
       onFailure?.(error);
     }
+    this.#running.delete(running);
     this.#runtime.giveBack(host);
   }
 }

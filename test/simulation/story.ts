@@ -1,6 +1,6 @@
-import { cursorOf, readyCount, total } from '../../lib/shard/draft.ts';
-import { decodeEntry, type Entry } from '../../lib/shard/entry.ts';
-import { decodeState } from '../../lib/shard/state-codec.ts';
+import { decodeEntry, type Entry } from '../../lib/shard/codec/entry.ts';
+import { decodeState } from '../../lib/shard/codec/state-codec.ts';
+import { readyCount, total } from '../../lib/shard/state/draft.ts';
 import type { Append, Head } from '../../lib/store/port.ts';
 
 /** What a reader of a failing seed is told of a head. */
@@ -18,7 +18,7 @@ function showState({ state }: Head): string {
     const ranges = (all: readonly { first: number; count: number }[]) =>
       all.map(({ first, count }) => (count === 1 ? `${first}` : `${first}-${first + count - 1}`)).join(',');
     const flights = read.flights.map((f) => `${ranges([f])}@${f.consumer}`).join(' ');
-    return `ready ${readyCount(read)} (fresh from ${cursorOf(read)}, again ${ranges(read.returned)}) flying ${total(read.flights)} [${flights}] of ${read.next - 1}`;
+    return `ready ${readyCount(read)} (fresh from ${read.references[0]?.first ?? read.next}, again ${ranges(read.returned)}) flying ${total(read.flights)} [${flights}] leaving ${ranges(read.outgoing)} of ${read.next - 1}`;
   } catch {
     return 'of newer code';
   }

@@ -4,6 +4,7 @@ import type { Pace } from './clients/pace.ts';
 import type { ExpiringStore } from './expiring-store.ts';
 import type { Faults } from './faults.ts';
 import type { Network } from './network.ts';
+import type { Outages } from './outages.ts';
 import type { Prng } from './prng.ts';
 import type { Schedule } from './schedule.ts';
 import type { Trace } from './trace.ts';
@@ -16,6 +17,7 @@ export type World = {
   readonly trace: Trace;
   readonly store: ExpiringStore;
   readonly network: Network;
+  readonly outages: Outages;
   readonly limits: Limits;
   readonly pace: Pace;
   /** Sees all that is written and all that clients see, and says what must not be. */

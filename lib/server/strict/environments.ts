@@ -1,16 +1,16 @@
-import type { Functions } from '../functions.ts';
+import type { Invocables } from '../invocations.ts';
 
 /** Execution environments, as Lambda has them: each runs one invocation at a time, and shares no memory with others. */
 export class Environments {
-  readonly #create: () => Functions;
-  readonly #idle: Functions[] = [];
+  readonly #create: () => Invocables;
+  readonly #idle: Invocables[] = [];
 
-  constructor(create: () => Functions) {
+  constructor(create: () => Invocables) {
     this.#create = create;
   }
 
   /** Runs an invocation in an environment that is idle, or in a new one. */
-  async invoke<R>(work: (functions: Functions) => Promise<R>): Promise<R> {
+  async invoke<R>(work: (functions: Invocables) => Promise<R>): Promise<R> {
     const functions = this.#idle.pop() ?? this.#create();
     try {
       return await work(functions);

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import type { IncomingMessage } from 'node:http';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocketServer } from 'ws';
 import { outcomeOfStatus, type Push } from '../../gateway/push.ts';
@@ -10,8 +10,11 @@ import { refuseUpgrade } from '../websocket.ts';
 import type { Chance } from './chance.ts';
 import type { Environments } from './environments.ts';
 import { GatewayConnection } from './gateway-connection.ts';
-import { MESSAGE_BYTES, type Rules } from './rules.ts';
+import { MESSAGE_BYTES, type Rules, URL_CHARACTERS } from './rules.ts';
 import { TokenBucket } from './token-bucket.ts';
+
+/** What an upgrade is answered that is not taken. */
+type Refusal = { readonly status: string; readonly headers?: Readonly<Record<string, string>> };
 
 const PROTOCOL_HEADER = 'Sec-WebSocket-Protocol';
 
@@ -51,10 +54,10 @@ export class Gateway {
   }
 
   /** Asks `$connect`, and opens the connection only after its answer. */
-  readonly upgrade: Front['upgrade'] = (request, socket, head, authorizer) => {
+  readonly upgrade: Front['upgrade'] = (request, socket, head) => {
     this.#underWay.defer(async () => {
-      const refusal = await this.#open(request, socket, head, authorizer);
-      if (refusal !== undefined) refuseUpgrade(socket, refusal);
+      const refusal = await this.#open(request, socket, head);
+      if (refusal) refuseUpgrade(socket, refusal.status, refusal.headers);
     });
   };
 
@@ -68,7 +71,9 @@ export class Gateway {
     const name = `post ${connection.number}.${connection.nextPost()}`;
     if (this.#chance(`${name} refused`) < this.#rules.refusedPosts) return 429;
     await this.#shuffle(name);
-    return connection.send(octets) ? 200 : 410;
+    const isTaken = connection.send(octets);
+    if (this.#chance(`${name} unknown`) < this.#rules.unknownPosts) return 500;
+    return isTaken ? 200 : 410;
   };
 
   readonly push: Push = {
@@ -84,7 +89,7 @@ export class Gateway {
   /** Takes nothing more, and resolves when what was received is handled. */
   async drain(): Promise<void> {
     this.#isDraining = true;
-    await this.#underWay.settled();
+    await this.#underWay.idle();
   }
 
   /** Posts nothing more. */
@@ -101,21 +106,21 @@ export class Gateway {
     for (const connection of this.#connections.values()) connection.destroy();
   }
 
-  /** @returns the HTTP status of a refusal */
-  async #open(...[request, socket, head, authorizer]: Parameters<Front['upgrade']>): Promise<string | undefined> {
-    if (this.#isDraining) return '503 Service Unavailable';
-    if (!this.#connects.take()) return '429 Too Many Requests';
+  async #open(...[request, socket, head]: Parameters<Front['upgrade']>): Promise<Refusal | undefined> {
+    if (this.#isDraining) return { status: '503 Service Unavailable' };
+    if ((request.url ?? '').length > URL_CHARACTERS) return { status: '414 URI Too Long' };
+    if (!this.#connects.take()) return { status: '429 Too Many Requests' };
     const id = this.#newId();
     const number = ++this.#count;
-    const { requestContext } = eventOf(id, '$connect', 'CONNECT');
-    const event: SocketEvent = { requestContext: { ...requestContext, authorizer }, headers: headersOf(request) };
+    const event: SocketEvent = { ...eventOf(id, '$connect', 'CONNECT'), ...upgradeOf(request) };
     const fail = () => socket.destroy();
     socket.on('error', fail);
     const reply = await this.#environments.invoke(({ connect }) => connect(event)).catch(() => undefined);
     socket.off('error', fail);
-    if (!reply) return '502 Bad Gateway';
-    if (reply.statusCode !== 200) return `${reply.statusCode} Refused`;
-    const protocol = reply.headers[PROTOCOL_HEADER];
+    if (!reply) return { status: '502 Bad Gateway' };
+    const { statusCode, headers } = reply;
+    if (statusCode !== 200) return { status: `${statusCode} ${STATUS_CODES[statusCode]}`, headers };
+    const protocol = headers[PROTOCOL_HEADER];
     if (protocol !== undefined) this.#protocols.set(request, protocol);
     if (socket.destroyed) return void this.#disconnect(id, number);
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
@@ -172,6 +177,10 @@ function eventOf(connectionId: string, routeKey: string, eventType: 'CONNECT' | 
   return { requestContext: { connectionId, routeKey, eventType, stage: 'strict' } } as SocketEvent;
 }
 
-function headersOf({ headers }: IncomingMessage): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
+/** What the event of `$connect` has of an upgrade; those of the connection's messages have nothing of it. */
+function upgradeOf({ headers, url = '' }: IncomingMessage): Pick<SocketEvent, 'headers' | 'queryStringParameters'> {
+  return {
+    headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)])),
+    queryStringParameters: Object.fromEntries(new URLSearchParams(url.split('?', 2)[1])),
+  };
 }

@@ -15,6 +15,8 @@ export type StrictOptions = {
   readonly connectsPerSecond?: number;
   /** The share of posts that find the account throttled, by others. */
   readonly refusedPosts?: number;
+  /** The share of posts that are answered with a failure of the gateway, though they arrive. */
+  readonly unknownPosts?: number;
   /** The share of connections whose `$disconnect` never comes. */
   readonly lostDisconnects?: number;
 };
@@ -34,6 +36,7 @@ const defaults: Rules = {
   postsPerSecond: 10_000,
   connectsPerSecond: 500,
   refusedPosts: 0.01,
+  unknownPosts: 0,
   lostDisconnects: 0.05,
 };
 
@@ -41,6 +44,11 @@ const defaults: Rules = {
 export const FRAME_BYTES = 32 * 1024;
 /** The largest message, either way. */
 export const MESSAGE_BYTES = 128 * 1024;
+
+/** The longest URL of an upgrade: a token in its query has to fit. */
+export const URL_CHARACTERS = 4096;
+/** The largest result that Lambda hands on. @see AWS Lambda: quotas, synchronous invocations */
+export const RESULT_BYTES = 6 * 1024 * 1024;
 
 export function rulesOf(options: StrictOptions | true): Rules {
   return options === true ? defaults : { ...defaults, ...options };

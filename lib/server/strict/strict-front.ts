@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Afterwards } from '../../handlers/afterwards.ts';
+import { type Environment, setUp, systemClock, systemRandom } from '../../handlers/environment.ts';
 import type { DispatchEvent } from '../../handlers/events.ts';
-import { setUp, systemClock, systemRandom } from '../../handlers/parts.ts';
-import { Alarms } from '../alarms.ts';
 import { accessOf, doorsOf, type Front, type FrontParts } from '../front.ts';
-import { type Functions, functionsOf } from '../functions.ts';
+import { type Invocables, invocablesOf } from '../invocations.ts';
+import { WakeTimers } from '../timers.ts';
 import { chanceOf } from './chance.ts';
 import { Environments } from './environments.ts';
 import { Gateway } from './gateway.ts';
+import { handedOn } from './result-size.ts';
 import { rulesOf } from './rules.ts';
 
 /** Each environment has a cache of its own. */
@@ -15,29 +16,35 @@ const CACHE_BYTES = 4 * 1024 * 1024;
 
 /** The cloud in one process: a model of API Gateway before handlers that run as Lambda runs them. */
 export function strictFront({ options, store, limits, onFailure }: FrontParts): Front {
-  const rules = rulesOf(options.strict ?? true);
+  const rules = rulesOf(options.strict || true);
   const chance = chanceOf(rules.seed);
   const random = systemRandom();
   const underWay = new Afterwards(() => {});
-  const alarms = new Alarms((shard) => dispatch({ shard }));
-  const environments = new Environments((): Functions => {
-    const bench = setUp({
+  const timers = new WakeTimers((shard) => dispatch({ shard }), systemClock.now);
+  const allLines: Environment['broker']['lines'][] = [];
+  let isDraining = false;
+  const environments = new Environments((): Invocables => {
+    const environment = setUp({
       store,
       random,
       limits,
       access: accessOf(options, store),
       log: options.log ?? (() => {}),
+      audit: options.audit ?? (() => {}),
       push: gateway.push,
       clock: systemClock,
       cacheBytes: CACHE_BYTES,
       endsWithReply: true,
-      alarm: alarms.set,
+      wakeAt: timers.set,
       dispatch: async (shard, nonce, hops) => dispatch({ shard, nonce, hops }),
       onFailure: (error) => {
         if (error.code === 'NOT_MASTER') onFailure(error);
       },
     });
-    return functionsOf(bench, doorsOf(options));
+    const { lines } = environment.broker;
+    allLines.push(lines);
+    if (isDraining) lines.end();
+    return invocablesOf(environment, doorsOf(options));
   });
   const gateway = new Gateway(environments, rules, chance, () => random.id());
   let dispatches = 0;
@@ -49,16 +56,20 @@ export function strictFront({ options, store, limits, onFailure }: FrontParts): 
     });
   };
   return {
-    rest: (event) => environments.invoke(({ rest }) => rest(event)),
+    rest: async (event) => handedOn(await environments.invoke(({ rest }) => rest(event))),
     connections: { ...gateway.push, post: gateway.post },
     upgrade: gateway.upgrade,
     tcp: undefined,
     sweep: async () => void (await environments.invoke(({ sweep }) => sweep()).catch(() => {})),
-    endAlarms: () => alarms.end(),
-    drain: () => gateway.drain(),
-    async settle() {
+    endTimers: () => timers.end(),
+    async drain() {
+      isDraining = true;
+      for (const lines of allLines) lines.end();
+      await gateway.drain();
+    },
+    async quiesce() {
       gateway.stop();
-      await underWay.settled();
+      await underWay.idle();
     },
     close: () => gateway.close(),
     destroy: () => gateway.destroy(),

@@ -4,42 +4,36 @@ import {
   type BatchGetItemCommandOutput,
   type KeysAndAttributes,
   PutItemCommand,
-  TransactWriteItemsCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { BrokerError } from '../../model/errors.ts';
-import type { Blob, TransactOutcome } from '../port.ts';
-import type { Connection } from './connection.ts';
-import { type Item, itemKey, namesIn, numberOf, readBytes, readText } from './expression.ts';
-import { completed, conditional, refusedPositions } from './failures.ts';
+import type { Blob } from '../port.ts';
+import type { Clients } from './connection.ts';
+import { type Item, itemKey, namesIn, numberOf, readBytes, readNumber, readText } from './expression.ts';
+import { completed, conditional, isRefused } from './failures.ts';
 import { attributes, blobPartition, blobSort } from './tables.ts';
 
 const absent = 'attribute_not_exists(#pk)';
 
 /** One that exists is our own earlier write, and stays. */
-export async function putBlobs(db: Connection, shard: string, blobs: readonly Blob[]): Promise<void> {
-  await Promise.all(blobs.map((blob) => conditional(db.patient.send(new PutItemCommand(putInput(db, shard, blob))))));
+export async function putBlob(db: Clients, table: string, shard: string, blob: Blob): Promise<void> {
+  await conditional(db.patient.send(new PutItemCommand(putInput(table, shard, blob))));
 }
 
-export async function transactBlobs(db: Connection, shard: string, blobs: readonly Blob[]): Promise<TransactOutcome> {
-  const TransactItems = blobs.map((blob) => ({ Put: putInput(db, shard, blob) }));
-  const refused = await refusedPositions(db.patient.send(new TransactWriteItemsCommand({ TransactItems })));
-  if (refused.length === 0) return { kind: 'done' };
-  return { kind: 'exists', keys: refused.flatMap((position) => blobs[position]?.key ?? []) };
-}
-
+/** @returns the keys of those that are missing, or would have lived longer */
 export async function extendBlobs(
-  db: Connection,
+  db: Clients,
+  table: string,
   shard: string,
   keys: readonly string[],
   expiresAt: number,
-): Promise<void> {
+): Promise<readonly string[]> {
   const UpdateExpression = 'SET #ttl = :ttl';
   const ConditionExpression = 'attribute_exists(#pk) AND #ttl < :ttl';
-  await Promise.all(
+  const outcomes = await Promise.all(
     keys.map((key) => {
       const command = new UpdateItemCommand({
-        TableName: db.shardTable(shard),
+        TableName: table,
         Key: blobKey(shard, key),
         UpdateExpression,
         ConditionExpression,
@@ -49,35 +43,93 @@ export async function extendBlobs(
       return conditional(db.patient.send(command));
     }),
   );
+  return keys.filter((_, i) => isRefused(outcomes[i] ?? {}));
+}
+
+/** The keys of which there is no blob that lives until then. */
+export async function lackingBlobs(
+  db: Clients,
+  table: string,
+  shard: string,
+  keys: readonly string[],
+  until: number,
+): Promise<readonly string[]> {
+  const ProjectionExpression = '#pk, #ttl';
+  const items = await getAll(db, table, shard, keys, {
+    ProjectionExpression,
+    ExpressionAttributeNames: namesIn(ProjectionExpression),
+  });
+  const living = items.filter((item) => readNumber(item, 'ttl') >= until);
+  const there = new Set(living.map((item) => keyOf(shard, item)));
+  return keys.filter((key) => !there.has(key));
+}
+
+/**
+ * Puts blobs of one table into another one, as long-lived as they are, and until `expiresAt` at least.
+ * @returns the keys of those that do not exist
+ */
+export async function copyBlobs(
+  db: Clients,
+  tables: { readonly from: string; readonly to: string },
+  shard: string,
+  keys: readonly string[],
+  expiresAt: number,
+): Promise<readonly string[]> {
+  const items = await getAll(db, tables.from, shard, keys);
+  await Promise.all(
+    items.map((item) => {
+      const ttl = numberOf(Math.max(readNumber(item, 'ttl'), expiresAt));
+      const Item = { ...item, [attributes.ttl]: ttl };
+      return completed(db.patient.send(new PutItemCommand({ TableName: tables.to, Item })));
+    }),
+  );
+  const copied = new Set(items.map((item) => keyOf(shard, item)));
+  return keys.filter((key) => !copied.has(key));
 }
 
 const BATCH_KEYS = 100;
 
 export async function getBlobs(
-  db: Connection,
+  db: Clients,
+  table: string,
   shard: string,
   keys: readonly string[],
 ): Promise<ReadonlyMap<string, Uint8Array>> {
+  const found = new Map<string, Uint8Array>();
+  for (const item of await getAll(db, table, shard, keys)) {
+    const bytes = readBytes(item, 'bytes');
+    if (bytes) found.set(keyOf(shard, item), bytes);
+  }
+  return found;
+}
+
+/** The items of blobs that exist. */
+async function getAll(
+  db: Clients,
+  table: string,
+  shard: string,
+  keys: readonly string[],
+  shown: Omit<KeysAndAttributes, 'Keys'> = {},
+): Promise<readonly Item[]> {
   const unique = [...new Set(keys)];
   const batches = Array.from({ length: Math.ceil(unique.length / BATCH_KEYS) }, (_, batch) =>
     unique.slice(batch * BATCH_KEYS, (batch + 1) * BATCH_KEYS),
   );
   const items = await Promise.all(
-    batches.map((batch) => getItems(db, db.shardTable(shard), { Keys: batch.map((key) => blobKey(shard, key)) })),
+    batches.map((batch) => getItems(db, table, { ...shown, Keys: batch.map((key) => blobKey(shard, key)) })),
   );
-  const found = new Map<string, Uint8Array>();
-  for (const item of items.flat()) {
-    const bytes = readBytes(item, 'bytes');
-    if (bytes) found.set(readText(item, 'pk').slice(blobPartition(shard, '').length), bytes);
-  }
-  return found;
+  return items.flat();
+}
+
+function keyOf(shard: string, item: Item): string {
+  return readText(item, 'pk').slice(blobPartition(shard, '').length);
 }
 
 const ATTEMPTS = 8;
 const FIRST_WAIT_MS = 20;
 
 /** One batch, however many answers it takes: DynamoDB leaves out what exceeds 16 MB or what it throttles. */
-async function getItems(db: Connection, table: string, asked: KeysAndAttributes): Promise<readonly Item[]> {
+async function getItems(db: Clients, table: string, asked: KeysAndAttributes): Promise<readonly Item[]> {
   const items: Item[] = [];
   let rest: KeysAndAttributes | undefined = { ...asked, ConsistentRead: true };
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -95,9 +147,9 @@ async function getItems(db: Connection, table: string, asked: KeysAndAttributes)
   throw new BrokerError('OVERLOADED', 'DynamoDB is throttling reads; try again later.');
 }
 
-function putInput(db: Connection, shard: string, blob: Blob) {
+function putInput(table: string, shard: string, blob: Blob) {
   return {
-    TableName: db.shardTable(shard),
+    TableName: table,
     Item: {
       ...blobKey(shard, blob.key),
       [attributes.bytes]: { B: blob.bytes },

@@ -1,17 +1,22 @@
 import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import { DEFAULT_GROUP, type DestinationGroup, groupDestinations } from '../../model/groups.ts';
+import { isLoopback } from '../../model/loopback.ts';
 import { type Consumption, report } from './consumption.ts';
+import { nameMissingTables } from './missing-table.ts';
 import { tableNames } from './tables.ts';
 
 /** The tables, and two clients on them. */
-export type Connection = {
+export type Clients = {
   /** Repeats by itself what failed: for writes that may be repeated without harm, and reads. */
   readonly patient: DynamoDBClient;
   /** Tries once: for heads and compare-and-set, where whoever repeats has to know that it does. */
   readonly once: DynamoDBClient;
-  /** The table that a shard is in. */
-  shardTable(shard: string): string;
-  readonly shardTables: readonly string[];
+  /** The group that a new shard belongs to, as it is configured. Where an older one lives, `Homes` knows. */
+  groupOf(shard: string): string;
+  /** The groups that are configured, `default` among them. */
+  readonly groups: readonly DestinationGroup[];
+  /** The shard table of a group. */
+  tableOf(group: string): string;
   readonly directoryTable: string;
 };
 
@@ -33,18 +38,21 @@ const REQUEST_MS = 5_000;
 const SOCKETS = 256;
 
 /** @throws BrokerError for groups that are not valid */
-export function connect(options: ConnectionOptions): Connection {
+export function connect(options: ConnectionOptions): Clients {
   const { tablePrefix } = options;
-  const { names, groupOf } = groupDestinations(options.groups ?? []);
+  const { groups = [] } = options;
+  const { names, groupOf } = groupDestinations(groups);
   const config = clientConfig(options);
   const patient = new DynamoDBClient(config);
   const once = new DynamoDBClient({ ...config, maxAttempts: 1 });
+  for (const client of [patient, once]) nameMissingTables(client, tablePrefix);
   if (options.consumption) for (const client of [patient, once]) report(client, options.consumption);
   return {
     patient,
     once,
-    shardTable: (shard) => tableNames(tablePrefix, groupOf(shard)).shards,
-    shardTables: names.map((group) => tableNames(tablePrefix, group).shards),
+    groupOf,
+    groups: names.map((name) => groups.find((group) => group.name === name) ?? { name, destinations: [] }),
+    tableOf: (group) => tableNames(tablePrefix, group).shards,
     directoryTable: tableNames(tablePrefix, DEFAULT_GROUP).directory,
   };
 }
@@ -65,7 +73,7 @@ function clientConfig(options: ConnectionOptions): DynamoDBClientConfig {
 }
 
 function localDefaults(endpoint: string): DynamoDBClientConfig {
-  if (!/^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(endpoint).hostname)) return {};
+  if (!isLoopback(endpoint)) return {};
   const { AWS_ACCESS_KEY_ID, AWS_PROFILE, AWS_REGION } = process.env;
   return {
     ...(AWS_ACCESS_KEY_ID || AWS_PROFILE ? {} : { credentials: { accessKeyId: 'local', secretAccessKey: 'local' } }),

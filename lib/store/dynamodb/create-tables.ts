@@ -8,6 +8,7 @@ import {
   UpdateTimeToLiveCommand,
   waitUntilTableExists,
 } from '@aws-sdk/client-dynamodb';
+import { BrokerError } from '../../model/errors.ts';
 import { type ConnectionOptions, connect } from './connection.ts';
 import { completed } from './failures.ts';
 import { dueIndex, tableKey } from './tables.ts';
@@ -16,12 +17,34 @@ const WAIT_SECONDS = 120;
 
 /** Creates those of the tables that do not exist: billed on demand, with TTL. Another process may do the same. */
 export async function createTables(options: ConnectionOptions): Promise<void> {
-  const { patient, once, shardTables, directoryTable } = connect(options);
+  const { patient, once, groups, tableOf, directoryTable } = connect(options);
   try {
     await Promise.all([
-      ...shardTables.map((table) => completed(createTable(patient, { ...tableInput(table), ...shardIndex() }))),
+      ...groups.map(({ name }) => completed(createTable(patient, { ...tableInput(tableOf(name)), ...shardIndex() }))),
       completed(createTable(patient, tableInput(directoryTable))),
     ]);
+  } finally {
+    patient.destroy();
+    once.destroy();
+  }
+}
+
+/**
+ * Refuses to go on without the tables.
+ * @throws BrokerError NOT_FOUND, naming those that are missing, and the prefix
+ */
+export async function demandTables(options: ConnectionOptions): Promise<void> {
+  const { patient, once, groups, tableOf, directoryTable } = connect(options);
+  try {
+    const tables = [...groups.map(({ name }) => tableOf(name)), directoryTable];
+    const isThere = await Promise.all(tables.map((table) => completed(tableExists(patient, table))));
+    const missing = tables.filter((_, i) => !isThere[i]);
+    if (missing.length === 0) return;
+    throw new BrokerError(
+      'NOT_FOUND',
+      `There is no DynamoDB table ${missing.join(', ')}. Is the prefix "${options.tablePrefix}" right, and the Region? ` +
+        'To make new tables under it, say --create-tables.',
+    );
   } finally {
     patient.destroy();
     once.destroy();

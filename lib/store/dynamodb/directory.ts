@@ -1,13 +1,13 @@
 import { DeleteItemCommand, GetItemCommand, PutItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
 import type { DirectoryRecord, RecordKey, RecordOptions, RecordOutcome } from '../port.ts';
-import type { Connection } from './connection.ts';
+import type { Clients } from './connection.ts';
 import { type Item, itemKey, namesIn, numberOf, readBytes, readText } from './expression.ts';
 import { completed, conditional, isRefused } from './failures.ts';
 import { attributes } from './tables.ts';
 
 /** A conditional put is tried once: repeated, it would take its own first success for another's. */
 export async function putRecord(
-  db: Connection,
+  db: Clients,
   key: RecordKey,
   value: Uint8Array,
   options: RecordOptions,
@@ -32,21 +32,21 @@ export async function putRecord(
   return { kind: 'conflict', current: outcome.item && readBytes(outcome.item, 'bytes') };
 }
 
-export async function getRecord(db: Connection, key: RecordKey): Promise<Uint8Array | undefined> {
+export async function getRecord(db: Clients, key: RecordKey): Promise<Uint8Array | undefined> {
   const Key = itemKey(key.family, key.name);
   const command = new GetItemCommand({ TableName: db.directoryTable, Key, ConsistentRead: true });
   const { Item } = await completed(db.patient.send(command));
   return Item && readBytes(Item, 'bytes');
 }
 
-export async function deleteRecord(db: Connection, key: RecordKey): Promise<void> {
+export async function deleteRecord(db: Clients, key: RecordKey): Promise<void> {
   const Key = itemKey(key.family, key.name);
   await completed(db.patient.send(new DeleteItemCommand({ TableName: db.directoryTable, Key })));
 }
 
 /** A consistent read, of as many pages as `limit` takes. */
 export async function listRecords(
-  db: Connection,
+  db: Clients,
   family: string,
   after: string,
   limit: number,
@@ -62,7 +62,7 @@ export async function listRecords(
   return found;
 }
 
-function queryFamily(db: Connection, family: string, start: Item | undefined, limit: number): QueryCommand {
+function queryFamily(db: Clients, family: string, start: Item | undefined, limit: number): QueryCommand {
   const KeyConditionExpression = '#pk = :family';
   return new QueryCommand({
     TableName: db.directoryTable,

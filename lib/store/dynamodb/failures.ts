@@ -19,6 +19,23 @@ export function isRefused(outcome: object): outcome is Refused {
   return 'refused' in outcome;
 }
 
+/** A transaction of which a condition did not hold: the first, by its place, with the item as it is if it was asked for. */
+type RefusedTransaction = Refused & { readonly at: number };
+
+/** Waits for a transaction. A refusal is an outcome; one that met another write is to be tried again. */
+export async function transacted<T>(sending: Promise<T>): Promise<T | RefusedTransaction> {
+  try {
+    return await sending;
+  } catch (cause) {
+    if (!(cause instanceof TransactionCanceledException)) throw asStoreError(cause);
+    const { CancellationReasons: reasons = [] } = cause;
+    const other = reasons.find(({ Code = 'None' }) => Code !== 'None' && Code !== 'ConditionalCheckFailed');
+    if (other) throw asStoreError(Object.assign(new Error(other.Message, { cause }), { name: other.Code }));
+    const at = reasons.findIndex(({ Code }) => Code === 'ConditionalCheckFailed');
+    return { refused: true, at, item: reasons[at]?.Item };
+  }
+}
+
 /** Waits for a call without a condition. @throws BrokerError */
 export async function completed<T>(sending: Promise<T>): Promise<T> {
   try {
@@ -28,37 +45,21 @@ export async function completed<T>(sending: Promise<T>): Promise<T> {
   }
 }
 
-/** Waits for a transaction. The positions of what did not meet its condition; none if it was done. @throws BrokerError */
-export async function refusedPositions(sending: Promise<unknown>): Promise<readonly number[]> {
-  try {
-    await sending;
-    return [];
-  } catch (cause) {
-    if (!(cause instanceof TransactionCanceledException)) throw asStoreError(cause);
-    const codes = (cause.CancellationReasons ?? []).map((reason) => reason.Code);
-    const refused = codes.flatMap((code, position) => (code === 'ConditionalCheckFailed' ? [position] : []));
-    if (refused.length > 0) return refused;
-    throw codes.some((code) => code !== undefined && busy.has(code))
-      ? new BrokerError('OVERLOADED', 'DynamoDB had to put the transaction off; try again later.', { cause })
-      : asStoreError(cause);
-  }
-}
-
 const busy = new Set([
   'ProvisionedThroughputExceededException',
   'ProvisionedThroughputExceeded',
   'ThrottlingException',
   'ThrottlingError',
   'RequestLimitExceeded',
-  'TransactionConflict',
-  'TransactionConflictException',
-  'TransactionInProgressException',
 ]);
 
 /** Whether DynamoDB put a call off. */
 export function isThrottled(cause: unknown): boolean {
   return busy.has(String((cause as { name?: unknown } | undefined)?.name));
 }
+
+/** A write that met a transaction on the same item, and did not happen. */
+const conflict = /^Transaction(Conflict|InProgress)/;
 
 const network =
   /^(E[A-Z]{3,}|TimeoutError|AbortError|NetworkingError|InternalServerError|InternalFailure|ServiceUnavailable)/;
@@ -70,6 +71,9 @@ function asStoreError(cause: unknown): BrokerError {
     $metadata?: { httpStatusCode?: number };
   };
   if (isThrottled(cause)) return new BrokerError('OVERLOADED', 'DynamoDB is throttling; try again later.', { cause });
+  if (conflict.test(String(name))) {
+    return new BrokerError('OVERLOADED', 'What is asked for is being moved or created; try again.', { cause });
+  }
   if (String(message).includes('Item size to update has exceeded')) {
     return new BrokerError('OVERLOADED', 'The shard has more to do than one item holds; try again later.', { cause });
   }

@@ -4,7 +4,7 @@
  * | table | partition key | sort key | item |
  * | --- | --- | --- | --- |
  * | shards | shard | `head` | a shard's head |
- * | shards | shard # key | `blob` | a batch, a page, a transaction's item |
+ * | shards | shard # key | `blob` | a batch, a page |
  * | shards | shard | `wake#` minute | a wake-up |
  * | directory | family | name | a record |
  *
@@ -33,6 +33,15 @@ export const attributes = {
   minute: 'm',
   /** Number, 0 to 31. Goes with `minute`: the partition of the index. */
   spread: 'g',
+  /**
+   * String. Of heads: the nonce of the lease under which nobody may append. With another lease, or none, it says
+   * nothing.
+   */
+  closed: 'c',
+  /** Number, milliseconds since the epoch. Of heads: until when nobody may append, so that a busy master comes to an end. */
+  quiet: 'q',
+  /** String. Of heads that went to another group: its name. Nothing else of such an item is a head. */
+  home: 'h',
 } as const;
 
 /** How many partitions the index of what is due is spread over. */
@@ -58,6 +67,12 @@ export const tableKey = {
 export const headSort = 'head';
 export const blobSort = 'blob';
 const wakePrefix = 'wake#';
+
+/** The nonce of a head that went to another group: nobody ever held it, and nobody takes it away. */
+export const MOVED_NONCE = 'moved';
+
+/** The family of the directory's records of where shards live: by shard, the name of the group. */
+export const homeFamily = 'home';
 
 /** The partition key of a blob: keys are random, so that blobs spread over all partitions. */
 export function blobPartition(shard: string, key: string): string {

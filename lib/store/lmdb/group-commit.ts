@@ -1,10 +1,14 @@
+import { statfsSync } from 'node:fs';
 import { BrokerError } from '../../model/errors.ts';
-import type { Opened, Table } from './database.ts';
+import { isDamage } from './data-file.ts';
+import { dataFile, type Opened, type Part, readOf, type Table } from './database.ts';
 import { type Cell, Group, type Slot } from './group.ts';
 
 const ownerKey = Buffer.from('owner');
 
 export type GroupCommitOptions = {
+  /** The data folder. */
+  readonly path: string;
   /** The nonce of the process that may write. */
   readonly owner: string;
   /** Called once, when a write failed: memory is ahead of the disk, and the process cannot go on. */
@@ -31,12 +35,21 @@ export class GroupCommit {
     this.#options = options;
   }
 
-  /** Makes this process the only one that may write: every transaction of an earlier owner fails from here on. */
+  /**
+   * Makes this process the only one that may write: every transaction of an earlier owner fails from here on.
+   * @throws BrokerError UNAVAILABLE if nothing can be written
+   */
   async takeOver(): Promise<void> {
     const { env, tables } = this.#opened;
-    await env.transaction(() => {
-      tables.meta.put(ownerKey, Buffer.from(this.#options.owner));
-    });
+    try {
+      await env.transaction(() => {
+        tables.meta.put(ownerKey, Buffer.from(this.#options.owner));
+      });
+    } catch (cause) {
+      swallowCommitError(cause);
+      if (isDamage(cause)) throw cause;
+      throw unwritable(this.#options.path, cause);
+    }
   }
 
   /** True once a write has failed: nothing can be written any more. */
@@ -70,10 +83,14 @@ export class GroupCommit {
     this.#write(table, key, { bytes: undefined, ifAbsent: false });
   }
 
-  /** The value as it will be once everything under way is written. */
-  get(table: Table, key: string): Buffer | undefined {
+  /**
+   * The value as it will be once everything under way is written.
+   * @throws BrokerError CORRUPT, naming the part that it is of, if it lies in a damaged page
+   */
+  get(table: Table, key: string, part: Part): Buffer | undefined {
     const pending = this.#filling.cell(table, key) ?? this.#flying?.cell(table, key);
-    return pending ? pending.bytes : this.#opened.tables[table].getBinary(Buffer.from(key));
+    if (pending) return pending.bytes;
+    return readOf(this.#opened, part, () => this.#opened.tables[table].getBinary(Buffer.from(key)));
   }
 
   /** Resolves once everything that was written up to now is durable. */
@@ -126,14 +143,25 @@ export class GroupCommit {
 
   #fail(cause: unknown): void {
     swallowCommitError(cause);
-    this.#failure =
-      cause instanceof BrokerError
-        ? cause
-        : new BrokerError('UNAVAILABLE', 'The data could not be written; the broker has to start again.', { cause });
+    this.#failure = cause instanceof BrokerError ? cause : unwritable(this.#options.path, cause);
     this.#flying?.settle(this.#failure);
     this.#filling.settle(this.#failure);
     this.#options.onFailure(this.#failure);
   }
+}
+
+const FULL_BYTES = 1024 * 1024;
+
+/** lmdb tells of a write that a full disk cut short as of any other failure of the disk. */
+function unwritable(path: string, cause: unknown): BrokerError {
+  if (isDamage(cause)) {
+    const message = `${dataFile(path)} is damaged: a write met a page that cannot be read. Restore a backup.`;
+    return new BrokerError('UNAVAILABLE', message, { cause });
+  }
+  const { bavail, bsize } = statfsSync(path);
+  const why = bavail * bsize < FULL_BYTES ? 'the disk is full' : 'the disk took no more';
+  const message = `The data in ${path} could not be written: ${why}. The broker has to start again.`;
+  return new BrokerError('UNAVAILABLE', message, { cause });
 }
 
 /** lmdb rejects a second promise with the reason of a failed commit, and prints it. */

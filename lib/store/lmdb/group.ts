@@ -7,8 +7,12 @@ import { dueKey } from './keys.ts';
 export type Slot = {
   readonly shard: string;
   head: Head | undefined;
+  /** Which of the shard's heads, one after the other, this is: its bodies lie apart from those of earlier ones. */
+  generation: number;
   /** The `due` that the index on disk knows; 0 if none. */
   indexed: number;
+  /** True while there is a head that cannot be read, which is to be removed. */
+  isUnreadable?: boolean;
   /** The last group that writes this head, until it is durable. */
   group: Group | undefined;
 };
@@ -71,9 +75,9 @@ export class Group {
 }
 
 function writeHead(tables: Tables, slot: Slot): void {
-  const { shard, head } = slot;
+  const { shard, head, generation } = slot;
   const key = Buffer.from(shard);
-  if (head) tables.heads.putSync(key, encodeHead(head));
+  if (head) tables.heads.putSync(key, encodeHead(head, generation));
   else tables.heads.removeSync(key);
   const due = head?.due ?? 0;
   if (due === slot.indexed) return;

@@ -1,6 +1,7 @@
-import type { Head } from '../port.ts';
+import { BrokerError } from '../../model/errors.ts';
 import type { Watchers } from '../watchers.ts';
-import type { Tables } from './database.ts';
+import { isDamage } from './data-file.ts';
+import { type Opened, readOf } from './database.ts';
 import type { Slot } from './group.ts';
 import { decodeHead } from './head-codec.ts';
 
@@ -9,12 +10,12 @@ const HELD_HEADS = 20_000;
 
 /** The heads, in memory from their first use on: this process is the only one that writes them. */
 export class HeadCache {
-  readonly #tables: Tables;
+  readonly #opened: Opened;
   readonly #watchers: Watchers;
   readonly #slots = new Map<string, Slot>();
 
-  constructor(tables: Tables, watchers: Watchers) {
-    this.#tables = tables;
+  constructor(opened: Opened, watchers: Watchers) {
+    this.#opened = opened;
     this.#watchers = watchers;
   }
 
@@ -23,17 +24,35 @@ export class HeadCache {
     return this.#slots.get(shard) ?? this.#load(shard);
   }
 
+  /**
+   * The slot of a head that is to be removed, even if its octets are none of a head.
+   * @throws BrokerError CORRUPT if the page in which it lies cannot be read, and so not be changed
+   */
+  slotToRemove(shard: string): Slot {
+    try {
+      return this.slot(shard);
+    } catch (error) {
+      if (!(error instanceof BrokerError) || error.code !== 'CORRUPT' || isDamage(error.cause)) throw error;
+      const slot = this.#keep(shard, { head: undefined, generation: 0 });
+      slot.isUnreadable = true;
+      return slot;
+    }
+  }
+
   #load(shard: string): Slot {
+    return this.#keep(shard, this.#read(shard));
+  }
+
+  #keep(shard: string, { head, generation }: Pick<Slot, 'head' | 'generation'>): Slot {
     if (this.#slots.size >= HELD_HEADS) this.#evictOne();
-    const head = this.#read(shard);
-    const slot = { shard, head, indexed: head?.due ?? 0, group: undefined };
+    const slot: Slot = { shard, head, generation, indexed: head?.due ?? 0, group: undefined };
     this.#slots.set(shard, slot);
     return slot;
   }
 
-  #read(shard: string): Head | undefined {
-    const bytes = this.#tables.heads.getBinary(Buffer.from(shard));
-    return bytes && decodeHead(shard, bytes);
+  #read(shard: string): Pick<Slot, 'head' | 'generation'> {
+    const bytes = readOf(this.#opened, { shard }, () => this.#opened.tables.heads.getBinary(Buffer.from(shard)));
+    return bytes ? decodeHead(shard, bytes) : { head: undefined, generation: 0 };
   }
 
   #evictOne(): void {

@@ -14,6 +14,32 @@ export function ownedKey(owner: string, name: string): string {
   return key;
 }
 
+/**
+ * The owner of a shard's bodies. Each time its head is removed and made anew, the shard has bodies of another
+ * generation, which have an owner of their own: those of an earlier one may still lie there. Two NULs part the
+ * generation from the name, and no body's key begins with one.
+ */
+export function bodiesOwner(shard: string, generation: number): string {
+  return generation === 0 ? shard : `${shard}\0\0${generation}`;
+}
+
+/** The opposite of `bodiesOwner`. */
+export function parseBodiesOwner(owner: string): { readonly shard: string; readonly generation: number } {
+  const [shard = '', generation = '0'] = owner.split('\0\0');
+  return { shard, generation: Number(generation) };
+}
+
+/** The owner within a key of a body that `ownedKey` made. */
+export function ownerOf(key: Buffer): string {
+  const text = key.toString('utf8');
+  return text.slice(0, text.lastIndexOf('\0'));
+}
+
+/** From the first to behind the last key of an owner. */
+export function ownedRange(owner: string): { readonly start: Buffer; readonly end: Buffer } {
+  return { start: Buffer.from(`${owner}\0\x01`), end: Buffer.from(`${owner}\x01`) };
+}
+
 /** The name within a key that `ownedKey` made. */
 export function nameOf(key: Buffer): string {
   return key.toString('utf8', key.indexOf(0) + 1);

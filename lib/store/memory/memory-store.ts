@@ -1,5 +1,7 @@
-import { appendTo, commitTo, isIdle, stealFrom } from '../head-rules.ts';
+import { appendAllTo, appendTo, commitTo, isIdle, stealFrom } from '../head-rules.ts';
+import { ownBytes } from '../own-bytes.ts';
 import type {
+  Accepts,
   Append,
   AppendOutcome,
   Blob,
@@ -11,28 +13,47 @@ import type {
   RecordKey,
   RecordOptions,
   RecordOutcome,
+  ShardAppend,
   Steal,
   StealOutcome,
   Store,
-  TransactOutcome,
 } from '../port.ts';
 import { sameBytes } from '../same-bytes.ts';
 import { Watchers } from '../watchers.ts';
 
 /** Everything in this process's memory, for tests and simulations: durable for as long as the object lives. */
 export class MemoryStore implements Store {
+  readonly bodiesExpire: boolean;
   readonly #heads = new Map<string, Head>();
   readonly #blobs = new Map<string, Map<string, Uint8Array>>();
   readonly #wakes = new Map<string, Set<number>>();
   readonly #records = new Map<string, Map<string, Uint8Array>>();
   readonly #watchers = new Watchers();
 
+  /** With `bodiesExpire` it says so of itself, for the broker to keep bodies alive as it does on a store with clocks. */
+  constructor({ bodiesExpire = false }: { readonly bodiesExpire?: boolean } = {}) {
+    this.bodiesExpire = bodiesExpire;
+  }
+
   async append(shard: string, append: Append): Promise<AppendOutcome> {
     const outcome = appendTo(shard, this.#heads.get(shard), append);
-    if (outcome.kind !== 'appended') return outcome;
-    this.#putBlobs(shard, append.blobs);
-    this.#replace(outcome.head);
+    this.#take(shard, append, outcome);
     return outcome;
+  }
+
+  async appendAll(appends: readonly ShardAppend[], accepts: Accepts): Promise<readonly AppendOutcome[] | undefined> {
+    const outcomes = appendAllTo((shard) => this.#heads.get(shard), appends, accepts);
+    outcomes?.forEach((outcome, i) => {
+      const append = appends[i];
+      if (append) this.#take(append.shard, append, outcome);
+    });
+    return outcomes;
+  }
+
+  #take(shard: string, { blobs }: Append, outcome: AppendOutcome): void {
+    if (outcome.kind !== 'appended') return;
+    this.#putBlobs(shard, blobs);
+    this.#replace(outcome.head);
   }
 
   async commit(shard: string, commit: Commit): Promise<CommitOutcome> {
@@ -55,18 +76,18 @@ export class MemoryStore implements Store {
     return this.#heads.get(shard);
   }
 
-  async removeHead(shard: string, rings: number, discard: readonly string[]): Promise<boolean> {
+  async removeHead(shard: string, rings: number | undefined): Promise<boolean> {
     const head = this.#heads.get(shard);
     if (!head) return true;
-    if (!isIdle(head, rings)) return false;
+    if (rings !== undefined && !isIdle(head, rings)) return false;
     this.#heads.delete(shard);
-    for (const key of discard) this.#blobs.get(shard)?.delete(key);
+    this.dropBodies(shard);
     this.#watchers.wake(shard);
     return true;
   }
 
-  async awaitChange(shard: string, seen: Head | undefined, timeoutMs: number): Promise<void> {
-    if (this.#heads.get(shard) === seen) await this.#watchers.wait(shard, timeoutMs);
+  async awaitChange(shard: string, seen: Head | undefined, timeoutMs: number, signal?: AbortSignal): Promise<void> {
+    if (this.#heads.get(shard) === seen) await this.#watchers.wait(shard, timeoutMs, signal);
   }
 
   async getBlobs(shard: string, keys: readonly string[]): Promise<ReadonlyMap<string, Uint8Array>> {
@@ -79,14 +100,7 @@ export class MemoryStore implements Store {
   }
 
   /** Nothing expires here. */
-  async extendBlobs(): Promise<void> {}
-
-  async transact(shard: string, blobs: readonly Blob[]): Promise<TransactOutcome> {
-    const keys = blobs.map((blob) => blob.key).filter((key) => this.#blobs.get(shard)?.has(key));
-    if (keys.length > 0) return { kind: 'exists', keys };
-    this.#putBlobs(shard, blobs);
-    return { kind: 'done' };
-  }
+  async keepBlobs(): Promise<void> {}
 
   async due(minute: number, limit: number): Promise<readonly Due[]> {
     const found: Due[] = [];
@@ -99,7 +113,7 @@ export class MemoryStore implements Store {
     return found.sort((a, b) => a.minute - b.minute).slice(0, limit);
   }
 
-  async settle(due: Due, rings: number): Promise<boolean> {
+  async clearDue(due: Due, rings: number): Promise<boolean> {
     if (due.kind === 'wake') {
       this.#wakes.get(due.shard)?.delete(due.minute);
       return true;
@@ -115,7 +129,7 @@ export class MemoryStore implements Store {
     const family = this.#records.get(key.family) ?? new Map<string, Uint8Array>();
     const current = family.get(key.name);
     if (options.expected !== undefined && !sameBytes(current, options.expected)) return { kind: 'conflict', current };
-    this.#records.set(key.family, family.set(key.name, value));
+    this.#records.set(key.family, family.set(key.name, ownBytes(value)));
     return { kind: 'stored' };
   }
 
@@ -139,6 +153,11 @@ export class MemoryStore implements Store {
     this.#watchers.wakeAll();
   }
 
+  /** Drops all bodies of a shard whose head is gone. */
+  protected dropBodies(shard: string): void {
+    this.#blobs.delete(shard);
+  }
+
   #replace(head: Head): void {
     this.#heads.set(head.shard, head);
     this.#watchers.wake(head.shard);
@@ -146,7 +165,7 @@ export class MemoryStore implements Store {
 
   #putBlobs(shard: string, blobs: readonly Blob[]): void {
     const held = this.#blobs.get(shard) ?? new Map<string, Uint8Array>();
-    for (const blob of blobs) if (!held.has(blob.key)) held.set(blob.key, blob.bytes);
+    for (const blob of blobs) if (!held.has(blob.key)) held.set(blob.key, ownBytes(blob.bytes));
     this.#blobs.set(shard, held);
   }
 

@@ -108,6 +108,13 @@ describe('at CONNECT', () => {
     socket.close();
   });
 
+  it('a login and a passcode of 1.0 may be padded', async () => {
+    const socket = await openSocket(subject);
+    const connected = await socket.ask('CONNECT\nlogin : alice \npasscode: secret of alice\n\n\0');
+    expect(connected).toMatchObject({ command: 'CONNECTED', headers: { version: '1.0' } });
+    socket.close();
+  });
+
   it('a passcode without a login is a token', async () => {
     const socket = await openSocket(subject);
     const token = await subject.issuer.sign({ cirrusmq: 'openid write:/queue/alice.doors' });

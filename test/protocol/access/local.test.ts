@@ -5,6 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startBroker } from '../../../lib/server/start-broker.ts';
 import { type AccessSubject, ask, connectFrame, logIn, makeUser, startAccessSubject } from '../../access-subject.ts';
 import { RawStomp } from '../../raw-stomp.ts';
+import { WebSocketStomp } from '../../web-socket-stomp.ts';
+
+const wrongHeader = `Authorization: Basic ${btoa('alice:not her password')}\r\n`;
 
 let subject: AccessSubject;
 beforeAll(async () => {
@@ -38,11 +41,37 @@ describe('the local server', () => {
     await open.close();
   });
 
+  it.each([
+    ['on its own', undefined],
+    ['behind the model of API Gateway', true],
+  ] as const)(
+    'opens no WebSocket without credentials where they are asked for at the upgrade, %s',
+    async (_, strict) => {
+      const administrator = { name: 'root', password: 'open sesame' };
+      const access = { credentialsAtUpgrade: true, administrator };
+      const closed = await startBroker({ port: 0, memory: true, access, ...(strict && { strict }) });
+      expect(await WebSocketStomp.open(closed.webSocketUrl)).toBe(401);
+      const known = await WebSocketStomp.open(closed.webSocketUrl, `Basic ${btoa('root:open sesame')}`);
+      if (typeof known === 'number') throw new Error(String(known));
+      expect((await known.ask(connectFrame())).command).toBe('CONNECTED');
+      known.close();
+      await closed.close();
+    },
+  );
+
   it('asks for credentials on its TCP door, too', async () => {
     const closed = await startBroker({ port: 0, memory: true, access: {} });
     const raw = await RawStomp.open(closed.stompUrl);
     expect((await raw.ask(connectFrame())).headers.code).toBe('UNAUTHENTICATED');
     await raw.closed;
+    await closed.close();
+  });
+
+  it('lets a CONNECT on its TCP door show credentials, where WebSockets show them at the upgrade', async () => {
+    const administrator = { name: 'root', password: 'open sesame' };
+    const closed = await startBroker({ port: 0, memory: true, access: { credentialsAtUpgrade: true, administrator } });
+    const raw = await RawStomp.open(closed.stompUrl);
+    expect((await raw.ask(connectFrame('root', 'open sesame'))).command).toBe('CONNECTED');
     await closed.close();
   });
 
@@ -53,6 +82,25 @@ describe('the local server', () => {
       expect(response.status).toBe(403);
     }
     socket.close();
+  });
+
+  it.each([
+    ['no credentials', ''],
+    ['wrong credentials', wrongHeader],
+  ])('answers %s before a large body has come', async (_, authorization) => {
+    const socket = connect({ host: '127.0.0.1', port: Number(new URL(subject.url).port) });
+    const head = `POST /v1/queues/a/messages HTTP/1.1\r\nHost: localhost\r\n${authorization}Content-Type: text/plain`;
+    socket.write(`${head}\r\nContent-Length: 30000000\r\n\r\nthe beginning of it`);
+    const [reply] = await once(socket, 'data');
+    expect(String(reply)).toMatch(/^HTTP\/1.1 401 [\s\S]*www-authenticate: Basic/i);
+    socket.destroy();
+  });
+
+  it('takes a large body of who may send it', async () => {
+    const headers = { authorization: `Basic ${btoa('alice:secret of alice')}`, 'content-type': 'text/plain' };
+    const body = 'x'.repeat(1_000_000);
+    const reply = await fetch(`${subject.url}/v1/queues/a/messages`, { method: 'POST', headers, body });
+    expect(reply.status).toBe(201);
   });
 
   it('breaks off who does not send a CONNECT in time, whatever else comes', async () => {

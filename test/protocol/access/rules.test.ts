@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { decodeToken, encodeToken } from '../../../lib/shard/token.ts';
+import { decodeToken, encodeToken } from '../../../lib/shard/codec/token.ts';
 import { type AccessSubject, ask, logIn, makeUser, startAccessSubject, textOf } from '../../access-subject.ts';
 
 let subject: AccessSubject;
@@ -49,6 +49,17 @@ describe('over STOMP', () => {
     expect(textOf(error)).toMatch(/"read" to \/queue\/existing/);
     await socket.closed;
     expect(await stateOf('existing')).toMatchObject({ depth: 1, consumers: 0 });
+    await take('existing');
+  });
+
+  it('a browse without the right is an ERROR that names it, closes, and shows nothing', async () => {
+    await put('existing');
+    const socket = await logIn(subject, 'writer');
+    const error = await socket.ask('SUBSCRIBE\nid:s\ndestination:/queue/existing\nbrowser:true\n\n\0');
+    expect(error).toMatchObject({ command: 'ERROR', headers: { code: 'FORBIDDEN' } });
+    expect(textOf(error)).toMatch(/"read" to \/queue\/existing/);
+    await socket.closed;
+    expect(socket.unread).toEqual([]);
     await take('existing');
   });
 
@@ -127,6 +138,13 @@ describe('over REST', () => {
         details: { right, destination: path.split('/').slice(0, 4).join('/').replace('/v1/queues', '/queue') },
       });
     }
+  });
+
+  it('a queue that one does not administer is not moved to another destination group', async () => {
+    const { status, json } = await ask(subject, reader, 'POST', '/v1/groups/move', { destination: '/queue/orders' });
+    expect(status).toBe(403);
+    expect(json.error).toMatchObject({ details: { right: 'admin', destination: '/queue/orders' } });
+    expect((await ask(subject, reader, 'GET', '/v1/groups')).status).toBe(403);
   });
 
   it('tokens of a queue that one may not read are not acknowledged, rejected or extended', async () => {

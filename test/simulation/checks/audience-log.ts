@@ -36,6 +36,8 @@ export class AudienceLog {
   readonly #slackMs: number;
   readonly #published = new Map<string, Published>();
   readonly #members = new Map<string, Membership>();
+  /** Messages that were posted by a master whose clock was off: it may have been none any more. */
+  readonly strays = new Set<string>();
   #order = 0;
 
   /** @param slackMs how far clocks and posts may be off */
@@ -95,11 +97,16 @@ export class AudienceLog {
     must(isTimely, 'nothing is pushed that has expired', published.id, late);
     const isKnown = member.messageIds.has(messageId);
     const isFlagged = headers.redelivered === 'true';
-    must(isFlagged || !isKnown, 'what was delivered before carries redelivered', who, published.id);
+    must(
+      isFlagged || !isKnown || this.strays.has(messageId),
+      'what was delivered before carries redelivered',
+      who,
+      published.id,
+    );
     must(!isKnown || !published.isTransient, 'a message that is not persistent is never pushed twice', published.id);
     const isNew = published.copies > 1 || published.receiptedAt > member.askedAt;
     must(isNew, 'a subscriber gets nothing that was sent before it was there', who, published.id);
-    if (!isKnown && published.copies === 1) this.#checkNoGap(member, published);
+    if (!isKnown && published.copies === 1 && !this.strays.has(messageId)) this.#checkNoGap(member, published);
     member.messageIds.add(messageId);
     member.had.add(published.id);
   }

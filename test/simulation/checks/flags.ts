@@ -1,6 +1,6 @@
-import { total } from '../../../lib/shard/draft.ts';
-import type { Entry } from '../../../lib/shard/entry.ts';
-import type { Consumer, State } from '../../../lib/shard/state.ts';
+import type { Entry } from '../../../lib/shard/codec/entry.ts';
+import { total } from '../../../lib/shard/state/draft.ts';
+import type { Consumer, State } from '../../../lib/shard/state/state.ts';
 import type { Standing } from '../../property/shard-ledger.ts';
 import { must } from './violation.ts';
 

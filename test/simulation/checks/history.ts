@@ -1,5 +1,6 @@
 import type { AckMode, Delivery, Headers } from '../../../lib/model/message.ts';
 import type { Frame } from '../../../lib/stomp/frame.ts';
+import { idOf } from '../bodies.ts';
 import { Holders } from './holders.ts';
 import { Order } from './order.ts';
 import { type Sent, SentLog } from './sent-log.ts';
@@ -30,6 +31,8 @@ export class History {
   readonly holders: Holders;
   readonly order = new Order();
   readonly sightings = new Sightings();
+  /** Messages that were posted by a master whose clock was off: it may have been none any more. */
+  readonly strays = new Set<string>();
   readonly #now: () => number;
   readonly #slackMs: number;
   readonly totals = { sent: 0, receipted: 0, deliveries: 0, duplicates: 0, recovered: 0, deadLettered: 0, browsed: 0 };
@@ -57,7 +60,7 @@ export class History {
       who,
       connection,
       queue,
-      body: Buffer.from(body).toString(),
+      body: idOf(body),
       messageId: headers['message-id'] ?? '',
       original: headers['original-message-id'],
       isRedelivered: headers.redelivered === 'true',
@@ -71,10 +74,11 @@ export class History {
     const isGood = isDeadLetter || sent.expires === 0 || late < 4 * this.#slackMs;
     must(isGood, 'nothing is pushed that has expired', arrival.body, late);
     const isKnown = this.sightings.has(arrival);
-    must(arrival.isRedelivered || !isKnown, 'what was delivered before carries redelivered', arrival);
+    const isStray = this.strays.has(arrival.messageId);
+    must(arrival.isRedelivered || !isKnown || isStray, 'what was delivered before carries redelivered', arrival);
     if (headers.ack !== undefined) this.sightings.number(arrival, headers.ack);
     this.#take(arrival, sent, isKnown);
-    if (!isKnown && !arrival.isRedelivered && !isDeadLetter) this.order.check(arrival, sent);
+    if (!isKnown && !arrival.isRedelivered && !isDeadLetter && !isStray) this.order.check(arrival, sent);
   }
 
   /**
@@ -87,7 +91,7 @@ export class History {
       who,
       connection: '',
       queue,
-      body: Buffer.from(message.body).toString(),
+      body: idOf(message.body),
       messageId,
       original: message.headers['original-message-id'],
       isRedelivered: redelivered,
@@ -117,7 +121,7 @@ export class History {
 
   #take(arrival: Arrival, sent: Sent, isKnown: boolean): void {
     const { queue, messageId } = arrival;
-    this.holders.take(`${queue} ${messageId}`, arrival, sent);
+    this.holders.take(`${queue} ${messageId}`, arrival, sent, this.strays.has(messageId));
     this.#see(arrival, isKnown);
     if (sent.receiptedAt === Number.POSITIVE_INFINITY) this.totals.recovered++;
     if (arrival.isAuto) this.sent.end(queue, messageId, arrival.body);
@@ -138,7 +142,7 @@ export class History {
     for (const each of ack === 'client' ? this.holders.upTo(who, name) : [name]) {
       if (this.holders.letGoOf(who, each) && !isRejected) this.sent.end(queue, each.slice(queue.length + 1));
     }
-    if (!isRejected) this.sent.end(queue, messageId, Buffer.from(body).toString());
+    if (!isRejected) this.sent.end(queue, messageId, idOf(body));
   }
 
   /**

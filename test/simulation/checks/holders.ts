@@ -27,14 +27,15 @@ export class Holders {
   }
 
   /** Somebody else may have had it only if that one let go of it, or a master died. */
-  take(name: string, { who, connection, queue, messageId, until, isAuto }: Arrival, sent: Sent): void {
+  take(name: string, arrival: Arrival, sent: Sent, isStray: boolean): void {
+    const { who, connection, queue, messageId, until, isAuto } = arrival;
     const takeovers = this.#takeovers.get(queue) ?? 0;
     const before = this.#holdings.get(name);
     if (before) {
       const isOver = before.isFree || before.until <= this.#now() + this.#slackMs;
       const mayRepeat = isOver || !sent.isTransient;
       must(mayRepeat, 'a message that is not persistent is never pushed twice', messageId, before.who, who);
-      const isExcused = isOver || before.isDoubtful || before.takeovers < takeovers;
+      const isExcused = isOver || isStray || before.isDoubtful || before.takeovers < takeovers;
       must(isExcused, 'a message is with one consumer at a time', messageId, before.who, who);
     }
     // Two masters gave it to one consumer: what that says to the first holds for the second.

@@ -1,4 +1,4 @@
-import { decodePage, type Reference } from '../../../lib/shard/reference.ts';
+import { decodePage, type Reference } from '../../../lib/shard/state/reference.ts';
 import type { Store } from '../../../lib/store/port.ts';
 import { must } from './violation.ts';
 

@@ -1,31 +1,39 @@
 import { hasDeadLetters, isTopic, queueOf } from '../../../lib/broker/shards.ts';
 import { deadLetterQueueOf } from '../../../lib/model/destination.ts';
-import { readyCount } from '../../../lib/shard/draft.ts';
-import { decodeEntry, type Entry } from '../../../lib/shard/entry.ts';
-import { endOf } from '../../../lib/shard/reference.ts';
-import { emptyState, type State } from '../../../lib/shard/state.ts';
-import { decodeState } from '../../../lib/shard/state-codec.ts';
-import { minuteOf } from '../../../lib/shard/wake-up.ts';
+import { decodeEntry, type Entry } from '../../../lib/shard/codec/entry.ts';
+import { decodeState } from '../../../lib/shard/codec/state-codec.ts';
+import { decodeToken } from '../../../lib/shard/codec/token.ts';
+import { minuteOf } from '../../../lib/shard/conclude/wake-up.ts';
+import { readyCount } from '../../../lib/shard/state/draft.ts';
+import { endOf } from '../../../lib/shard/state/ranges.ts';
+import { emptyState, type State } from '../../../lib/shard/state/state.ts';
 import type { Append, Commit, Head } from '../../../lib/store/port.ts';
 import { type Standing, standingsOf } from '../../property/shard-ledger.ts';
 import { showHead } from '../story.ts';
 import { Arrivals } from './arrivals.ts';
 import { checkFlags } from './flags.ts';
 import { Pages } from './pages.ts';
+import { checkAcknowledged, checkFailures, checkGivenBack } from './settlements.ts';
 import { canDeliver, checkBounds, checkCounts } from './shard-state.ts';
 import { must } from './violation.ts';
 import type { Actor, Witness } from './witness.ts';
 
 /** What a push gave back is tried again within this time. */
 const RETRY_MS = 1000;
+/** The consumer of what is with none. */
+const NOBODY = 0;
+/** What an item has besides its messages. */
+const ENVELOPE_BYTES = 64;
 
 /** One shard, as all who wrote to it left it: what must hold after each write. */
 export class ShardCheck {
   readonly name: string;
   readonly #witness: Witness;
-  readonly #arrivals = new Arrivals();
+  readonly #arrivals: Arrivals;
   readonly #pages: Pages;
   readonly posted = new Set<string>();
+  /** Deliveries that were posted, by the incarnation, the sequence and the attempt. */
+  readonly #posted = new Set<string>();
   /** Connections to which a post failed since the last commit. */
   readonly doubted = new Set<string>();
   #state: State = emptyState('');
@@ -33,20 +41,36 @@ export class ShardCheck {
   /** Where every message came from: the batch's key and the index in it. */
   readonly #origins = new Map<number, string>();
   #needed = new Set<string>();
+  #hadCopies = false;
   readonly #flown = new Set<number>();
   readonly #takeovers = new Set<string>();
-  /** Nonces that a master named for the one after it. */
+  /** Nonces that a master named for the one after it, or passed on as its own before it did anything. */
   readonly #successors = new Set<string>();
   head: Head | undefined;
+  /** The lease that was granted last: until when by the world's clock, and whether by one that was far off. */
+  #lease:
+    | { readonly nonce: string; readonly until: number; readonly isAstray: boolean; readonly holder: string }
+    | undefined;
+  /** Who lost a living lease to one whose clock was far off, and does not know it yet. */
+  readonly #robbed = new Set<string>();
 
   constructor(witness: Witness, name: string) {
     this.#witness = witness;
     this.name = name;
+    this.#arrivals = new Arrivals(witness.everAt(name));
     this.#pages = new Pages(witness.store, name);
   }
 
   get isQuiet(): boolean {
     return !this.head || (this.#standings.size === 0 && this.head.inbox.length === 0 && !this.head.lease);
+  }
+
+  /** Of a batch that may have been referred to twice nobody can tell whether it is needed still. */
+  checkLeftovers(): void {
+    const { store } = this.#witness;
+    if (store.bodiesExpire || this.#hadCopies || this.#state.litter.length > 0) return;
+    const left = store.keysOf(this.name);
+    must(left.length === 0, 'no body is left that nothing needs', this.name, left);
   }
 
   hasConsumerOf(connection: string): boolean {
@@ -58,24 +82,61 @@ export class ShardCheck {
     return `${this.name}: ${this.#standings.size} messages, ${showHead(this.head)}`;
   }
 
-  appended(append: Append, head: Head): void {
-    const { inboxEntries } = this.#witness.limits;
+  /** How many pulls were put into the inbox. */
+  get pulls(): number {
+    return this.#arrivals.pulls;
+  }
+
+  appended(actor: Actor, append: Append, head: Head): void {
+    const { inboxEntries, batchBytes } = this.#witness.limits;
     this.head = head;
+    this.#noteLease(actor, head);
     this.#arrivals.add(append);
     const isBounded = append.entries.length === 0 || head.inbox.length < inboxEntries + append.entries.length;
     must(isBounded, 'the inbox is bounded', this.name);
     must(head.due > 0, 'what was appended to is due for the sweep', this.name);
+    const largest = Math.max(0, ...append.blobs.map(({ bytes }) => bytes.byteLength));
+    must(largest <= batchBytes + ENVELOPE_BYTES, 'an item is no larger than it may be', this.name, largest);
+  }
+
+  /** @param token undefined where the consumer is to acknowledge nothing */
+  posting(messageId: string, token: string | undefined): void {
+    this.posted.add(messageId);
+    if (token === undefined) return;
+    const { sequence, attempt, ...named } = decodeToken(token);
+    this.#posted.add(numberOf(named, sequence, attempt));
+  }
+
+  /** Whether it may take itself for the master, and is not: another one gives the same messages out again. */
+  isRobbed({ name }: Actor): boolean {
+    return this.#robbed.has(name);
+  }
+
+  passedOn(nonce: string): void {
+    this.#successors.add(nonce);
   }
 
   stolen(actor: Actor, before: Head | undefined, after: Head): void {
     this.head = after;
     const { lease } = before ?? {};
+    const granted = this.#lease;
+    this.#noteLease(actor, after);
+    const isOver = lease?.nonce === granted?.nonce && this.#witness.now() > (granted?.until ?? 0);
+    if (granted && lease?.nonce === granted.nonce && !isOver && actor.isAstray) this.#robbed.add(granted.holder);
     const isHandedOver = lease !== undefined && this.#successors.has(lease.nonce);
-    if (isHandedOver && this.#witness.now() <= lease.until) return;
+    const isExcused = actor.isAstray || granted?.isAstray === true;
+    if (isHandedOver && !isOver && !isExcused) return;
     if (after.lease) this.#takeovers.add(after.lease.nonce);
     this.#witness.history.holders.takenOver(queueOf(this.name));
     if (actor.options.epoch !== '') return;
-    must(lease !== undefined && this.#witness.now() > lease.until, 'a living lease is not stolen', lease, actor.name);
+    must(lease !== undefined && (isOver || isExcused), 'a living lease is not stolen', lease, actor.name);
+  }
+
+  #noteLease(actor: Actor, { lease }: Head): void {
+    if (!lease || lease.nonce === this.#lease?.nonce) return;
+    const { name: holder, isAstray, offsetMs } = actor;
+    this.#lease = { nonce: lease.nonce, until: lease.until - offsetMs, isAstray, holder };
+    this.#robbed.delete(holder);
   }
 
   async settled({ options }: Actor, head: Head | undefined): Promise<void> {
@@ -94,9 +155,15 @@ export class ShardCheck {
     const { nonce } = commit;
     must(before?.lease?.nonce === nonce, 'only the holder of the lease commits', this.name, nonce, before?.lease);
     this.head = after;
+    this.#noteLease(actor, after);
     if (commit.state === before.state && commit.lease) this.#successors.add(commit.lease.nonce);
-    if (commit.state !== before.state) await this.#change(commit, before);
-    if (!after.lease) await this.#checkRelease(actor.options.epoch, after);
+    // Who gives up a shard before its first commit writes down its name alone.
+    const isNamed = before.state === undefined && commit.absorbed === 0;
+    const isChanged = commit.state !== before.state && !isNamed;
+    if (isChanged) await this.#change(commit, before);
+    if (after.lease) return;
+    if (isChanged) await this.#checkRelease(actor.options.epoch, after);
+    else must(after.due > 0, 'what is let go undone is due for the sweep', this.name);
   }
 
   async #change(commit: Commit, before: Head): Promise<void> {
@@ -112,10 +179,16 @@ export class ShardCheck {
     const isTakeover = this.#takeovers.delete(commit.nonce);
     // An audience has room for everything.
     if (!isTopic(this.name)) this.#checkFlags(was, standings, absorbed, repeats, isTakeover);
+    const posted = (sequence: number, attempt: number) => this.#posted.has(numberOf(state, sequence, attempt));
+    const settling = { shard: this.name, was, state, before: this.#standings, after: standings, absorbed };
+    checkAcknowledged({ ...settling, wasPosted: posted });
+    checkFailures(settling);
+    checkGivenBack({ ...settling, isTakeover, now: this.#witness.now() + this.#witness.skewMs });
     this.#checkBodies(state, standings);
     this.#noteDeliveries(state, standings, isTakeover);
     this.doubted.clear();
     this.#state = state;
+    this.#hadCopies ||= state.copies.length > 0;
     this.#standings = standings;
   }
 
@@ -148,11 +221,13 @@ export class ShardCheck {
       const standing = standings.get(sequence);
       return standing && `${standing.key}-${standing.index}`;
     });
-    for (const { sequence, origin } of placed) {
+    for (const { sequence, origin, isTakenAgain } of placed) {
       const standing = standings.get(sequence);
       const isSame = !standing || `${standing.key}-${standing.index}` === origin;
       must(isSame, 'messages get their numbers in the order of the inbox', this.name, sequence, origin, standing);
       this.#origins.set(sequence, origin);
+      const isTold = !isTakenAgain || standing?.redelivered !== false;
+      must(isTold, 'a forward that is taken again says so', this.name, sequence, origin);
     }
     const repeats = new Set(placed.filter(({ isDoubtful }) => isDoubtful).map(({ sequence }) => sequence));
     // Those in flight stay with their consumers.
@@ -174,12 +249,12 @@ export class ShardCheck {
     const fresh = Array.from({ length: state.next - was.next }, (_, i) => was.next + i);
     for (const sequence of [...this.#standings.keys(), ...fresh]) {
       if (standings.has(sequence) || purged(sequence)) continue;
-      const isRight = this.#mayEnd(state.incarnation, sequence);
+      const isRight = this.#mayEnd(sequence);
       must(isRight, 'a message ends for a reason', this.name, sequence, this.#origins.get(sequence));
     }
   }
 
-  #mayEnd(incarnation: string, sequence: number): boolean {
+  #mayEnd(sequence: number): boolean {
     // Whoever should have it tells, at the other end.
     if (isTopic(this.name)) return true;
     const origin = this.#origins.get(sequence) ?? '';
@@ -187,10 +262,10 @@ export class ShardCheck {
     if (this.#witness.history.sent.mayEnd(queue, origin)) return true;
     if (this.#arrivals.isTransient(origin)) return true;
     const expires = this.#arrivals.expiryOf(origin);
-    if (expires > 0 && expires <= this.#witness.now() + this.#witness.limits.skewMs) return true;
+    if (expires > 0 && expires <= this.#witness.now() + this.#witness.skewMs) return true;
     if (!hasDeadLetters(this.name)) return false;
     const deadLetters = this.#witness.shard(`/queue/${deadLetterQueueOf(queue)}`);
-    return deadLetters.#arrivals.hasForward(`${incarnation} ${queue}`, sequence);
+    return deadLetters.#arrivals.hasForward(this.name, origin);
   }
 
   #checkBodies(state: State, standings: ReadonlyMap<number, Standing>): void {
@@ -202,24 +277,37 @@ export class ShardCheck {
   }
 
   #noteDeliveries(
-    { flights, returned, consumers }: State,
+    { flights, returned, outgoing, consumers }: State,
     standings: ReadonlyMap<number, Standing>,
     isTakeover: boolean,
   ): void {
     const { history } = this.#witness;
     const queue = queueOf(this.name);
     const pulls = new Set(consumers.filter(({ connection }) => connection === '').map(({ number }) => number));
+    const given: number[] = [];
     for (const range of flights) {
       for (let sequence = range.first; sequence < endOf(range); sequence++) {
         this.#flown.add(sequence);
-        const isNew = this.#standings.get(sequence)?.consumer !== range.consumer;
+        const before = this.#standings.get(sequence)?.consumer ?? NOBODY;
+        const isNew = before !== range.consumer;
         const { key, index } = standings.get(sequence) as Standing;
+        if (isNew) given.push(this.#arrivals.bodyBytesOf(`${key}-${index}`));
         if (isNew && pulls.has(range.consumer)) {
-          history.sightings.give(queue, `${key}-${index}`, range.attempt, range.redelivered);
+          const now = this.#witness.now();
+          history.sightings.give(queue, `${key}-${index}`, range.attempt, range.redelivered, now);
         }
-        // What a dead master had not pushed yet comes after what it had, and bears no flag.
-        if (isNew && isTakeover && range.transient) history.order.displace(queue, `${key}-${index}`);
+        // What a dead master had not pushed yet comes after what it had, and bears no flag; nor need what one turn took
+        // from one and gave to another.
+        const wasTaken = before !== NOBODY || (isTakeover && range.transient);
+        if (isNew && wasTaken) history.order.displace(queue, `${key}-${index}`);
       }
+    }
+    const givenBytes = given.reduce((sum, bytes) => sum + bytes, 0);
+    const isBounded = given.length <= 1 || givenBytes <= this.#witness.limits.turnBytes;
+    must(isBounded, 'a turn gives out so many octets and no more', this.name, given);
+    for (const range of outgoing) {
+      for (let s = range.first; s < endOf(range); s++)
+        this.#witness.outgoing.add(`${this.name} ${this.#origins.get(s)}`);
     }
     for (const range of returned) {
       for (let s = range.first; s < endOf(range); s++) history.order.displace(queue, this.#origins.get(s) ?? '');
@@ -239,8 +327,17 @@ export class ShardCheck {
   /** Who rang waits for no one: a lease is given up only when all that was announced is done. */
   async #checkRelease(epoch: string, after: Head): Promise<void> {
     must(!this.#arrivals.isUnheard(after), 'a release loses no ring', this.name, after.inbox.length);
-    const soon = minuteOf(this.#witness.now() + this.#witness.limits.skewMs + RETRY_MS) + 1;
+    const soon = minuteOf(this.#witness.now() + this.#witness.skewMs + RETRY_MS) + 1;
     const isCovered = !this.#canDeliver(epoch) || (await this.#hasWakeUp(soon));
     must(isCovered, 'what can go has a master or a wake-up', this.name);
+    const { outgoing, forwardRetry } = this.#state;
+    if (outgoing.length === 0) return;
+    must(forwardRetry !== undefined, 'what is outgoing and was not refused has a master', this.name, outgoing);
+    const again = minuteOf(Math.max(forwardRetry.at, this.#witness.now()) + this.#witness.skewMs) + 1;
+    must(await this.#hasWakeUp(again), 'what was refused has a wake-up', this.name, forwardRetry);
   }
+}
+
+function numberOf({ incarnation }: Pick<State, 'incarnation'>, sequence: number, attempt: number): string {
+  return `${incarnation} ${sequence} ${attempt}`;
 }

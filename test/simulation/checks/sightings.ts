@@ -1,4 +1,4 @@
-import { decodeToken } from '../../../lib/shard/token.ts';
+import { decodeToken } from '../../../lib/shard/codec/token.ts';
 import type { Arrival } from './history.ts';
 import { must } from './violation.ts';
 
@@ -6,8 +6,8 @@ import { must } from './violation.ts';
 export class Sightings {
   /** Messages that somebody had, by queue and id; dead letters also by the id that they had before. */
   readonly #seen = new Set<string>();
-  /** What pulls were given by commits: the message and the attempt, and whether it was flagged. */
-  readonly #given = new Map<string, boolean>();
+  /** What pulls were given by commits: the message and the attempt, when, and whether it was flagged. */
+  readonly #given = new Map<string, { readonly at: number; readonly isRedelivered: boolean }>();
   /** Deliveries that somebody got, by queue, message and attempt, and who that was. */
   readonly #numbers = new Map<string, string>();
 
@@ -22,16 +22,22 @@ export class Sightings {
   }
 
   /** A commit gives a message to a pull: the flag is held against what clients have seen by then. */
-  give(queue: string, messageId: string, attempt: number, isRedelivered: boolean): void {
+  give(queue: string, messageId: string, attempt: number, isRedelivered: boolean, at: number): void {
     const isKnown = this.#seen.has(`${queue} ${messageId}`);
     must(isRedelivered || !isKnown, 'what was delivered before carries redelivered', queue, messageId, attempt);
-    this.#given.set(`${queue} ${messageId} ${attempt}`, isRedelivered);
+    this.#given.set(`${queue} ${messageId} ${attempt}`, { at, isRedelivered });
   }
 
   checkGiven(arrival: Arrival, token: string): void {
     const { queue, messageId, isRedelivered } = arrival;
-    const given = this.#given.get(`${queue} ${messageId} ${decodeToken(token).attempt}`);
+    const given = this.#given.get(`${queue} ${messageId} ${decodeToken(token).attempt}`)?.isRedelivered;
     must(given === isRedelivered, 'a pull gets what a commit gave it', arrival, given);
+  }
+
+  /** When a commit gave a pull what it got; infinite if none did. */
+  givenAt(queue: string, messageId: string, token: string): number {
+    const given = this.#given.get(`${queue} ${messageId} ${decodeToken(token).attempt}`);
+    return given?.at ?? Number.POSITIVE_INFINITY;
   }
 
   /** What one consumer says of a delivery ends no other. */

@@ -3,12 +3,17 @@ import type { PostOutcome } from '../../../lib/gateway/push.ts';
 import { asBrokerError, type BrokerError } from '../../../lib/model/errors.ts';
 import type { Limits } from '../../../lib/model/limits.ts';
 import { expiryOf } from '../../../lib/model/message.ts';
-import { decodeState } from '../../../lib/shard/state-codec.ts';
+import { decodeBatch } from '../../../lib/shard/codec/batch.ts';
+import { decodeEntry } from '../../../lib/shard/codec/entry.ts';
+import { decodeState } from '../../../lib/shard/codec/state-codec.ts';
 import type { Frame } from '../../../lib/stomp/frame.ts';
 import { decodeFrames } from '../../../lib/stomp/parser.ts';
-import type { Append, AppendOutcome, Commit, CommitOutcome, Head } from '../../../lib/store/port.ts';
+import type { Append, AppendOutcome, Commit, CommitOutcome, Head, ShardAppend } from '../../../lib/store/port.ts';
+import { idOf } from '../bodies.ts';
 import type { ExpiringStore } from '../expiring-store.ts';
+import { type Ever, forwardName } from './arrivals.ts';
 import { AudienceLog } from './audience-log.ts';
+import { FrameLog } from './frame-log.ts';
 import { History } from './history.ts';
 import { ShardCheck } from './shard-check.ts';
 import { must, Violation } from './violation.ts';
@@ -17,6 +22,10 @@ import { must, Violation } from './violation.ts';
 export type Actor = {
   readonly name: string;
   readonly options: { readonly epoch: string; readonly isOldCode: boolean };
+  /** How far its clock is ahead. */
+  readonly offsetMs: number;
+  /** Its clock is further off than the broker allows for. */
+  readonly isAstray: boolean;
 };
 
 /** Failures that a request may end with, whatever goes wrong around the broker. */
@@ -37,22 +46,40 @@ export class Witness {
   readonly history: History;
   /** What the subscribers of topics saw. */
   readonly audience: AudienceLog;
+  /** Which frames of a message took effect. */
+  readonly frames = new FrameLog();
   readonly limits: Limits;
   readonly now: () => number;
+  /** How far a clock may be off. */
+  readonly skewMs: number;
   readonly store: ExpiringStore;
   readonly #onViolation: (violation: Violation) => void;
   /** States that were written by older code: it can read these. */
   readonly oldStates = new WeakSet<Uint8Array>();
   readonly #shards = new Map<string, ShardCheck>();
+  readonly #ever = new Map<string, Ever>();
+  /** What some commit showed as outgoing: by queue and message id. */
+  readonly outgoing = new Set<string>();
+  readonly #expected = new Set(expected);
 
-  /** @param onViolation told of what is found where a failure would be taken for the broker's */
-  constructor(store: ExpiringStore, limits: Limits, now: () => number, onViolation: (violation: Violation) => void) {
+  /**
+   * @param clocksMs how far a clock may be off in this story, beyond what is allowed for
+   * @param onViolation told of what is found where a failure would be taken for the broker's
+   */
+  constructor(
+    store: ExpiringStore,
+    limits: Limits,
+    clocksMs: number,
+    now: () => number,
+    onViolation: (violation: Violation) => void,
+  ) {
     this.#onViolation = onViolation;
     this.store = store;
     this.limits = limits;
     this.now = now;
-    this.history = new History(now, limits.skewMs + limits.postMs);
-    this.audience = new AudienceLog(now, limits.skewMs + limits.postMs);
+    this.skewMs = limits.skewMs + clocksMs;
+    this.history = new History(now, this.skewMs + limits.postMs);
+    this.audience = new AudienceLog(now, this.skewMs + limits.postMs);
     store.onExpired = (shard, key) => this.shard(shard).expired(key);
   }
 
@@ -62,12 +89,47 @@ export class Witness {
     return known;
   }
 
+  /** What shards of this name ever had, deleted ones too. */
+  everAt(name: string): Ever {
+    const known = this.#ever.get(name) ?? { taken: new Set(), forwarded: new Set() };
+    this.#ever.set(name, known);
+    return known;
+  }
+
   get shards(): readonly ShardCheck[] {
     return [...this.#shards.values()];
   }
 
-  appended(shard: string, append: Append, outcome: AppendOutcome): void {
-    if (outcome.kind === 'appended') this.shard(shard).appended(append, outcome.head);
+  /** From now on requests may fail with this, too. */
+  expect(code: string): void {
+    this.#expected.add(code);
+  }
+
+  /** A message whose master is replaced meanwhile must not be both delivered where it was and forwarded. */
+  forwarding({ entries, blobs }: Append): void {
+    if (!entries.some((bytes) => decodeEntry(bytes).kind === 'forward')) return;
+    for (const { key, bytes } of blobs) {
+      for (const { headers } of decodeBatch(key, bytes)) {
+        const name = forwardName(headers);
+        must(this.outgoing.has(name), 'what is forwarded was outgoing by a commit', name);
+      }
+    }
+  }
+
+  appended(actor: Actor, shard: string, append: Append, outcome: AppendOutcome): void {
+    if (outcome.kind !== 'appended') return;
+    this.shard(shard).appended(actor, append, outcome.head);
+    this.frames.took([{ shard, ...append }]);
+  }
+
+  /** Several appends in one write. */
+  appendedAll(actor: Actor, appends: readonly ShardAppend[], outcomes: readonly AppendOutcome[]): void {
+    const made = appends.filter((append, i) => {
+      const outcome = outcomes[i];
+      if (outcome?.kind === 'appended') this.shard(append.shard).appended(actor, append, outcome.head);
+      return outcome?.kind === 'appended';
+    });
+    this.frames.took(made);
   }
 
   async committed(
@@ -78,10 +140,16 @@ export class Witness {
     outcome: CommitOutcome,
   ): Promise<void> {
     if (outcome.kind !== 'committed') return;
-    const isNewer = before?.state !== undefined && !this.oldStates.has(before.state);
-    if (actor.options.isOldCode) this.oldStates.add(commit.state);
+    const isSame = commit.state === before?.state;
+    const isNewer = before?.state !== undefined && !this.oldStates.has(before.state) && !isSame;
+    if (actor.options.isOldCode && !isSame) this.oldStates.add(commit.state);
     must(!actor.options.isOldCode || !isNewer, 'old code writes over nothing newer', actor.name, shard);
     await this.shard(shard).committed(actor, commit, before, outcome.head);
+  }
+
+  /** Another invocation is to go on with the shard. */
+  passedOn(shard: string, nonce: string): void {
+    this.shard(shard).passedOn(nonce);
   }
 
   stolen(actor: Actor, shard: string, before: Head | undefined, after: Head): void {
@@ -101,12 +169,18 @@ export class Witness {
   }
 
   /** @param at when that was decided, by the clock of who posts */
-  posting(octets: Uint8Array, at: number): void {
-    for (const { headers } of this.#messagesIn(octets)) {
-      const { destination = '', 'message-id': messageId = '' } = headers;
-      this.shard(destination).posted.add(messageId);
+  posting(actor: Actor, octets: Uint8Array, at: number): void {
+    const messages = this.#messagesIn(octets);
+    const isPacked = messages.length <= 1 || octets.byteLength <= this.limits.postBytes;
+    must(isPacked, 'a post is no larger than it may be', messages.length, octets.byteLength);
+    for (const { headers } of messages) {
+      const { destination = '', 'message-id': messageId = '', ack } = headers;
+      const shard = this.shard(destination);
+      shard.posting(messageId, ack);
       const expires = expiryOf(headers);
-      const isGood = isTopic(destination) || expires === 0 || at < expires;
+      const isGood = isTopic(destination) || expires === 0 || at < expires || actor.isAstray;
+      if (actor.isAstray || shard.isRobbed(actor)) this.history.strays.add(messageId);
+      if (actor.isAstray) this.audience.strays.add(messageId);
       must(isGood, 'nothing is posted that has expired', destination, messageId, at - expires);
     }
   }
@@ -120,7 +194,7 @@ export class Witness {
   /** The gateway hands a WebSocket message to two invocations. */
   duplicated(octets: Uint8Array): void {
     const { frames } = decodeFrames(Buffer.from(octets), { limits: this.limits, version: '1.2', role: 'server' });
-    const sent = frames.filter((f) => f.command === 'SEND').map((f) => Buffer.from(f.body).toString());
+    const sent = frames.filter((f) => f.command === 'SEND').map((f) => idOf(f.body));
     this.history.sent.sending(sent);
     this.audience.sending(sent);
   }
@@ -131,7 +205,7 @@ export class Witness {
 
   refused({ headers, body }: Frame): void {
     must(
-      expected.includes(headers.code ?? ''),
+      this.#expected.has(headers.code ?? ''),
       'requests fail for a reason',
       headers.code,
       Buffer.from(body).toString(),
@@ -147,7 +221,7 @@ export class Witness {
   }
 
   #expect(error: BrokerError): void {
-    if (expected.includes(error.code)) return;
+    if (this.#expected.has(error.code)) return;
     const { code, message, cause } = error;
     const where = cause instanceof Error ? cause.stack : cause;
     this.#onViolation(new Violation('requests fail for a reason', [code, message, where]));

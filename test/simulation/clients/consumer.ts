@@ -15,6 +15,8 @@ export type ConsumerOptions = {
   /** The share of deliveries that it rejects, and of those that it never answers. */
   readonly rejects: number;
   readonly forgets: number;
+  /** What begins like this it rejects, however well it is. */
+  readonly refuses?: string;
   /** How often its connection may break, about. */
   readonly lifeMs?: number;
 };
@@ -69,12 +71,13 @@ export class Consumer {
 
   #take(frame: Frame): void {
     const { prng, schedule, witness } = this.#world;
-    const { ack, queue, thinkMs, rejects, forgets } = this.#options;
+    const { ack, queue, thinkMs, rejects, forgets, refuses } = this.#options;
     witness.history.delivered(this.#who, this.#client.connection ?? '', queue, frame, ack);
     const token = frame.headers.ack;
     if (ack === 'auto' || token === undefined) return;
     if (!this.#isWell && prng.chance(forgets)) return;
-    const isRejected = !this.#isWell && prng.chance(rejects);
+    const isRefused = refuses !== undefined && Buffer.from(frame.body).toString().startsWith(refuses);
+    const isRejected = isRefused || (!this.#isWell && prng.chance(rejects));
     const life = this.#life;
     schedule.after(prng.latency(thinkMs), () => this.#settle(frame, token, isRejected, life, TRIES));
   }

@@ -1,4 +1,5 @@
-import { deadLetterQueueOf } from '../../../lib/model/destination.ts';
+import { queueOf, shardOf } from '../../../lib/broker/shards.ts';
+import { deadLetterQueueOf, deadLetterSource } from '../../../lib/model/destination.ts';
 import { BrokerError } from '../../../lib/model/errors.ts';
 import { requests } from '../requests.ts';
 import type { Site } from '../site.ts';
@@ -55,7 +56,7 @@ export class Operator {
   #empty(verb: 'purge' | 'remove'): void {
     const { schedule, witness } = this.#world;
     const { queue } = this.#options;
-    const { isOver } = witness.history.sent.emptying(queue);
+    const { isOver } = witness.history.sent.emptying(sourceOf(queue));
     const onFailure = (error: unknown) => isOver(error instanceof BrokerError && error.code === 'QUEUE_IN_USE');
     this.#site.request(verb, requests[verb](queue), { onReply: () => isOver(false), onFailure });
     schedule.after(PATIENCE_MS, () => isOver(false));
@@ -65,13 +66,19 @@ export class Operator {
   #browse(): void {
     const { history } = this.#world.witness;
     const { queue } = this.#options;
-    const wanted = history.sent.unended().filter((sent) => sent.queue === queue);
-    this.#look(queue, (alive) => {
-      this.#look(deadLetterQueueOf(queue), (dead) => history.browsed(queue, wanted, new Set([...alive, ...dead])));
+    const source = sourceOf(queue);
+    const wanted = history.sent.unended().filter((sent) => sent.queue === source);
+    this.#look(source, (alive) => {
+      this.#look(deadLetterQueueOf(source), (dead) => history.browsed(source, wanted, new Set([...alive, ...dead])));
     });
   }
 
   #look(queue: string, onReply: (bodies: readonly string[]) => void): void {
     this.#site.request('browse', requests.browse(queue), { onReply });
   }
+}
+
+/** The queue whose messages a queue holds: of a dead-letter queue, the one that they were sent to. */
+function sourceOf(queue: string): string {
+  return queueOf(deadLetterSource(shardOf(queue)));
 }

@@ -1,3 +1,4 @@
+import { bodyOf } from '../bodies.ts';
 import type { Site } from '../site.ts';
 import type { World } from '../world.ts';
 import { StompClient } from './stomp-client.ts';
@@ -12,7 +13,11 @@ export type ProducerOptions = {
   /** The share of messages that are not persistent, and of those that expire. */
   readonly transient: number;
   readonly expiring: number;
+  /** The most octets of a body. Default: what its name takes. */
+  readonly bodyBytes?: number;
 };
+
+type Made = { readonly id: string; readonly headers: Record<string, string>; readonly body: string };
 
 /** Sends numbered messages, a few at a time, and repeats what it got no receipt for. */
 export class Producer {
@@ -41,7 +46,7 @@ export class Producer {
 
   #next(): void {
     const { prng, schedule, witness } = this.#world;
-    const { count, transient, expiring, queue } = this.#options;
+    const { count, transient, expiring, queue, bodyBytes } = this.#options;
     if (this.#made >= count) {
       this.isDone = true;
       return;
@@ -51,13 +56,14 @@ export class Producer {
       const headers: Record<string, string> = { destination: `/queue/${queue}` };
       if (prng.chance(transient)) headers.persistent = 'false';
       if (prng.chance(expiring)) headers.expires = String(schedule.now + prng.between(100, 20_000));
-      return { id: `${this.#name}.${++this.#made}`, headers };
+      const id = `${this.#name}.${++this.#made}`;
+      return { id, headers, body: bodyBytes === undefined ? id : bodyOf(id, prng.between(0, bodyBytes)) };
     });
     witness.history.make(queue, messages);
     this.#transmit(messages);
   }
 
-  #transmit(messages: readonly { readonly id: string; readonly headers: Record<string, string> }[]): void {
+  #transmit(messages: readonly Made[]): void {
     const { schedule, witness } = this.#world;
     if (!this.#client.isReady) {
       schedule.after(50, () => this.#transmit(messages));
@@ -65,7 +71,7 @@ export class Producer {
     }
     let isOver = false;
     witness.history.sent.sending(messages.map(({ id }) => id));
-    const frames = messages.map(({ id, headers }) => ({ command: 'SEND', headers, body: id }));
+    const frames = messages.map(({ headers, body }) => ({ command: 'SEND', headers, body }));
     this.#client.send(frames, () => {
       if (isOver) return;
       isOver = true;

@@ -1,8 +1,9 @@
-import type { Settlement } from '../../../lib/broker/settlement.ts';
+import type { Settlement } from '../../../lib/broker/verbs/settlement.ts';
 import type { Delivery } from '../../../lib/model/message.ts';
 import { requests } from '../requests.ts';
 import type { Site } from '../site.ts';
 import type { World } from '../world.ts';
+import { ImpatientCaller } from './caller.ts';
 
 const PATIENCE_MS = 6000;
 
@@ -14,6 +15,8 @@ export type PullerOptions = {
   readonly rejects: number;
   readonly forgets: number;
   readonly extends: number;
+  /** The share of pulls whose client goes before it has its reply. Only a process of one's own is told. */
+  readonly hangsUp?: number;
   /** How long it rests between pulls, about. */
   readonly restMs?: number;
 };
@@ -57,13 +60,25 @@ export class Puller {
     const next = () => {
       if (round === this.#rounds) this.#pull();
     };
+    const caller = this.#impatientCaller();
     const onReply = (deliveries: readonly Delivery[]) => {
       if (round === this.#rounds) this.#isAnswered = true;
-      for (const delivery of deliveries) this.#take(delivery, until);
+      if (caller) caller.hangUpOnReply();
+      else for (const delivery of deliveries) this.#take(delivery, until);
       pace.rest(restMs, next);
     };
-    this.#site.request('receive', requests.receive(queue, { max, waitMs, visibilityMs }), { onReply });
+    this.#site.request('receive', requests.receive(queue, { max, waitMs, visibilityMs, caller }), { onReply });
     schedule.after(PATIENCE_MS + waitMs, () => pace.rest(restMs, next));
+  }
+
+  /** Half of those who go do so while they wait, the others when the reply is written. */
+  #impatientCaller(): ImpatientCaller | undefined {
+    const { prng, schedule } = this.#world;
+    const { hangsUp = 0, waitMs } = this.#options;
+    if (hangsUp === 0 || !this.#site.isSelfHosted || !prng.chance(hangsUp)) return undefined;
+    const caller = new ImpatientCaller(this.#world);
+    if (prng.chance(0.5)) schedule.after(prng.latency(waitMs / 2), () => caller.hangUp());
+    return caller;
   }
 
   #take(delivery: Delivery, until: number): void {

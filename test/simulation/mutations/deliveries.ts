@@ -2,73 +2,97 @@ import { type Mutation, mutation } from './mutation.ts';
 
 /** Deliveries, and how they end. */
 export const ofDeliveries: readonly Mutation[] = [
-  mutation('what is not persistent is pushed before the commit', 'shard/deal.ts', ' || isTransient;', ';'),
+  mutation('what is not persistent is pushed before the commit', 'shard/plan/deal.ts', ' || isTransient;', ';'),
   mutation(
     'cumulative subscriptions are pushed to before the commit',
-    'shard/deal.ts',
+    'shard/plan/deal.ts',
     "consumer.ack === 'client' || ",
     '',
   ),
   mutation(
     'a takeover flags nothing',
-    'shard/takeover.ts',
-    'attempt: span.attempt + 1, failures, transient, redelivered: true, suspect: true',
-    'attempt: span.attempt + 1, failures, transient, redelivered: span.redelivered, suspect: true',
+    'shard/absorb/takeover.ts',
+    'attempt: attempt + 1, redelivered: true, suspect: true',
+    'attempt: attempt + 1, redelivered, suspect: true',
+  ),
+  mutation(
+    'a takeover takes no account of deadlines that have passed',
+    'shard/absorb/takeover.ts',
+    'limits.turnMessages) +\n    late +',
+    'limits.turnMessages) +',
   ),
   {
     name: 'a takeover flags everything',
     patches: [
-      { file: 'lib/shard/takeover.ts', search: 'if (left === 0) break;', replace: '' },
-      { file: 'lib/shard/takeover.ts', search: 'Math.min(span.count, left)', replace: 'span.count' },
+      { file: 'lib/shard/absorb/takeover.ts', search: 'if (left === 0) break;', replace: '' },
+      { file: 'lib/shard/absorb/takeover.ts', search: 'Math.min(span.count, left)', replace: 'span.count' },
     ],
   },
   mutation(
     'what was being pushed and is not persistent comes back',
-    'shard/takeover.ts',
+    'shard/absorb/takeover.ts',
     'if (transient) draft.counts.dropped += count;\n    else putBack',
     'putBack',
   ),
   mutation(
     'a cumulative acknowledgement covers what may not have arrived',
-    'shard/flights.ts',
+    'shard/state/flights.ts',
     'if (i < at && isDoubtful) return [flight];',
     'void isDoubtful;',
   ),
   mutation(
     'a rejected message is taken for consumed',
-    'shard/absorb.ts',
+    'shard/absorb/absorb.ts',
     'endAll(draft, landFlights(draft, delivery));',
     'draft.counts.acknowledged += total(landFlights(draft, delivery));',
   ),
   mutation(
     'deadlines pass unnoticed',
-    'shard/flights.ts',
+    'shard/state/flights.ts',
     'const late = draft.flights.filter((flight) => isLate(flight, context.now));',
     'const late: Flight[] = [];',
   ),
   mutation(
+    'connections that died with their process go before the inbox is applied',
+    'shard/absorb/absorb.ts',
+    "for (const entry of entries) end(draft, entry);\n  if (context.takeover) endInterruptedPushes(draft);\n  // What a connection acknowledged before its process died is acknowledged.\n  if (context.epoch !== '') evictDeadConnections(draft, context);",
+    "if (context.epoch !== '') evictDeadConnections(draft, context);\n  for (const entry of entries) end(draft, entry);\n  if (context.takeover) endInterruptedPushes(draft);",
+  ),
+  mutation(
+    'an acknowledgement does not find what was lost with its connection',
+    'shard/state/flights.ts',
+    'suspect || lost : suspect',
+    'suspect : suspect',
+  ),
+  mutation(
+    'an acknowledgement does not find what a dead master pushed',
+    'shard/state/flights.ts',
+    'suspect || lost : suspect',
+    'lost : suspect',
+  ),
+  mutation(
+    'a lost connection counts for all that its consumer had',
+    'shard/state/flights.ts',
+    "const isOldest = ending === 'lost' && !met.has(flight.consumer);",
+    "const isOldest = ending === 'lost';",
+  ),
+  mutation(
     'an acknowledgement gives no credit back',
-    'shard/flights.ts',
+    'shard/state/flights.ts',
     'if (landed.length > 0) draft.flights = rest;',
     'void rest;',
   ),
   mutation(
     'prefetch is counted anew each turn',
-    'shard/servers.ts',
+    'shard/plan/servers.ts',
     'consumer.prefetch - (inFlight.get(consumer.number) ?? 0)',
     'consumer.prefetch',
   ),
   mutation(
     'a consumer that is gone keeps what it has',
-    'broker/upkeep.ts',
+    'broker/effects/probes.ts',
     "if (gone.length > 0) await leaveShard(broker, shard, gone, 'lost');",
     'void gone;',
-  ),
-  mutation(
-    'dead letters go nowhere',
-    'broker/lead.ts',
-    'await forwardDeadLetters(broker, head.shard, turn.draft.incarnation, turn.deadLetters);',
-    '',
   ),
   mutation(
     'a consumer joins although its connection is gone',
@@ -76,21 +100,31 @@ export const ofDeliveries: readonly Mutation[] = [
     "await unsubscribe(this.#broker, destination, [consumer], 'lost');",
     '',
   ),
-  mutation(
-    'what expired since the turn was decided is pushed',
-    'broker/push.ts',
-    'if (timeoutMs <= 0 || messages.some(({ message }) => isExpired(message, now)))',
-    'if (timeoutMs <= 0)',
-  ),
+  {
+    name: 'what expired since the turn was decided is pushed',
+    patches: [
+      {
+        file: 'lib/broker/turn/push.ts',
+        search: 'if (isExpired(message, date)) expired.add(sequence);',
+        replace: 'if (isExpired(message, 0 * date)) expired.add(sequence);',
+      },
+      {
+        file: 'lib/broker/turn/lead.ts',
+        search: 'const contextNow = () => contextOf(broker, held, takeover, members, pageKey);',
+        replace:
+          'const stale = contextOf(broker, held, takeover, members, pageKey);\n  const contextNow = () => stale;',
+      },
+    ],
+  },
   mutation(
     'a takeover pushes before it commits',
-    'shard/deal.ts',
+    'shard/plan/deal.ts',
     'const commitFirst = takeover || isPull',
     'const commitFirst = isPull',
   ),
   mutation(
     'what ends while an inbox is absorbed again keeps its attempt',
-    'shard/flights.ts',
+    'shard/state/flights.ts',
     'const suspect = draft.isAbsorbedAgain && !transient;',
     'const suspect = false;\n  void transient;',
   ),

@@ -22,26 +22,37 @@ export const ofEntries: readonly Mutation[] = [
   ),
   mutation(
     'repeats are forgotten',
-    'shard/repeats.ts',
+    'shard/absorb/repeats.ts',
     "if (draft.recent.includes(id) || draft.repeated.includes(id)) return 'repeat';",
     '',
   ),
   mutation(
     'a repeat has an id of its own',
-    'broker/inbox.ts',
+    'broker/inbox/append.ts',
     'encodeEntry({ id, attempt, ...request } as Entry)',
     'encodeEntry({ id: attempt > 1 ? broker.random.id() : id, attempt: 1, ...request } as Entry)',
   ),
-  mutation(
-    'a forward is not known again',
-    'shard/repeats.ts',
-    "if (source.taken.some(([first, end]) => number >= first && number < end)) return 'repeat';",
-    '',
-  ),
+  {
+    name: 'what was appended is appended anew when a theft fails after it',
+    patches: [
+      {
+        file: 'lib/broker/requests.ts',
+        search:
+          'const head = await appendToInbox(broker, shard, requests, { ...options, nonce, retryMs, onFull });\n  if (head) broker.latest?.set(shard, head);\n  return head && { head, mastership: nonce ? await elect(broker, head, nonce) : undefined };',
+        replace:
+          'for (;;) {\n    const head = await appendToInbox(broker, shard, requests, { ...options, nonce, retryMs, onFull });\n    try {\n      return head && { head, mastership: nonce ? await elect(broker, head, nonce) : undefined };\n    } catch {}\n  }',
+      },
+      {
+        file: 'lib/broker/requests.ts',
+        search: 'broker.wakeAt(shard, at, at);\n    return undefined;',
+        replace: 'throw error;\n    void at;',
+      },
+    ],
+  },
   mutation(
     'what a full inbox refused is receipted',
-    'broker/inbox.ts',
-    "if (outcome.kind === 'appended') {",
-    "if (outcome.kind !== 'absent') {",
+    'broker/inbox/append.ts',
+    "if (outcome.kind !== 'full') return outcome.head;",
+    'return outcome.head;',
   ),
 ];

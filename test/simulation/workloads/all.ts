@@ -1,6 +1,9 @@
 import { backlog } from './backlog.ts';
+import { bulk } from './bulk.ts';
+import { crowd } from './crowd.ts';
 import { expiry } from './expiry.ts';
 import { fanOut } from './fan-out.ts';
+import { forward } from './forward.ts';
 import { management } from './management.ts';
 import { pull } from './pull.ts';
 import { push } from './push.ts';
@@ -17,6 +20,9 @@ export const workloads: readonly [Workload, ...Workload[]] = [
   expiry,
   management,
   fanOut,
+  forward,
+  bulk,
+  crowd,
 ];
 
 /** Each seed has its workload; consecutive seeds go through all of them. */

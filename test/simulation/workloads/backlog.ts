@@ -1,8 +1,9 @@
 import { Consumer } from '../clients/consumer.ts';
+import { Operator } from '../clients/operator.ts';
 import { Producer } from '../clients/producer.ts';
 import type { Workload } from './workload.ts';
 
-/** More comes in than goes out: references roll up into pages, and pages into pages; then all of it is taken. */
+/** More comes in than goes out: references roll up into pages, and pages into pages; some is purged, the rest taken. */
 export const backlog: Workload = {
   name: 'backlog',
   queues: ['heap'],
@@ -17,6 +18,7 @@ export const backlog: Workload = {
       new Consumer(world, site, 'c1', { ...slow, ack: 'client-individual' }),
       new Consumer(world, site, 'c2', { ...slow, ack: 'client' }),
     ];
-    return { producers, consumers, pullers: [] };
+    const operators = [new Operator(world, site, { queue, restMs: 20_000, purges: 0.4, deletes: 0 })];
+    return { producers, consumers, pullers: [], operators };
   },
 };

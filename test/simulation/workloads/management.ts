@@ -1,3 +1,4 @@
+import { deadLetterQueueOf } from '../../../lib/model/destination.ts';
 import { Consumer } from '../clients/consumer.ts';
 import { Operator } from '../clients/operator.ts';
 import { Producer } from '../clients/producer.ts';
@@ -29,7 +30,10 @@ export const management: Workload = {
     world.schedule.after(world.prng.between(5000, 30_000), () => {
       consumers.push(new Consumer(world, site, 'c1', consuming));
     });
-    const operators = [new Operator(world, site, { queue, restMs: 1000, purges: 0.1, deletes: 0.2 })];
+    const operators = [
+      new Operator(world, site, { queue, restMs: 1000, purges: 0.1, deletes: 0.2 }),
+      new Operator(world, site, { queue: deadLetterQueueOf(queue), restMs: 2000, purges: 0, deletes: 0.5 }),
+    ];
     return { producers, consumers, pullers, operators };
   },
 };

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { Access } from '../../../lib/access/access.ts';
+import { Access, type Refused } from '../../../lib/access/access.ts';
 import type { TokenOptions } from '../../../lib/access/tokens.ts';
 import { changeUser, ensureAdministrator, removeUser } from '../../../lib/access/users.ts';
 import { MemoryStore } from '../../../lib/store/memory/memory-store.ts';
 import { TokenIssuer } from '../../token-issuer.ts';
-import { storeWith } from '../broker/bench.ts';
+import { storeWith } from '../broker/environment.ts';
 
 const unauthenticated = { code: 'UNAUTHENTICATED' };
 
@@ -164,4 +164,23 @@ describe('a token', () => {
     const refused = access.authenticate({ kind: 'token', token: 'a.b.c' });
     await expect(refused).rejects.toMatchObject(unauthenticated);
   });
+});
+
+it("tells of each wrong password and token, and of no name that is nobody's", async () => {
+  const store = new MemoryStore();
+  const refused: Refused[] = [];
+  const issuer = await TokenIssuer.open();
+  const tokens = { issuer: issuer.url, audience: TokenIssuer.audience };
+  const access = new Access({ store, now: Date.now, tokens, onRefused: (one) => refused.push(one) });
+  await changeUser(store, 'alice', { password: 'open sesame', rules: [] }, 'r1');
+  const attempts = [
+    passwordOf('alice', 'open sesamf'),
+    passwordOf('my password', 'typed here'),
+    { kind: 'token', token: 'a.b.c' } as const,
+    passwordOf('alice', 'open sesame'),
+    undefined,
+  ];
+  for (const credentials of attempts) await access.authenticate(credentials).catch(() => {});
+  expect(refused).toEqual([{ by: 'password', user: 'alice' }, { by: 'password' }, { by: 'token' }]);
+  await issuer.close();
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { Admission } from '../../../lib/access/admission.ts';
-import { hashPassword, isPassword, nobodysHash } from '../../../lib/access/password.ts';
+import { hashing, hashPassword, isPassword, nobodysHash } from '../../../lib/access/password.ts';
 import { changeUser } from '../../../lib/access/users.ts';
+import { Admission } from '../../../lib/model/admission.ts';
 import { MemoryStore } from '../../../lib/store/memory/memory-store.ts';
 
 describe('a password', () => {
@@ -38,7 +38,7 @@ describe('a password', () => {
 
 describe('the admission to hashing', () => {
   it('lets two compute at a time, a hundred wait, and refuses more as OVERLOADED', async () => {
-    const admission = new Admission();
+    const admission = new Admission(hashing);
     const gate = Promise.withResolvers<void>();
     let running = 0;
     let most = 0;

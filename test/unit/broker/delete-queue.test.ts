@@ -1,45 +1,45 @@
 import { expect, it } from 'vitest';
-import { createQueue, deleteQueue, describeQueue } from '../../../lib/broker/queues.ts';
-import { send } from '../../../lib/broker/send.ts';
-import { subscribe } from '../../../lib/broker/subscribe.ts';
-import { benchOn, storeWith, textMessage } from './bench.ts';
+import { createQueue, deleteQueue, describeQueue } from '../../../lib/broker/verbs/queues.ts';
+import { send } from '../../../lib/broker/verbs/send.ts';
+import { subscribe } from '../../../lib/broker/verbs/subscribe.ts';
+import { environmentOn, storeWith, textMessage } from './environment.ts';
 
 it('a queue that gets a consumer while it is being deleted stays', async () => {
   const store = storeWith((inner) => ({
-    async removeHead(shard, rings, discard) {
+    async removeHead(shard, rings) {
       const destination = { kind: 'queue', name: 'q' } as const;
       const subscription = { consumer: 'consumer-aaaaaaa', destination, connection: 'c', subscription: '2as' };
-      await subscribe(bench.broker, { ...subscription, ack: 'auto', prefetch: 1 });
-      await bench.afterwards.settled();
-      return await inner.removeHead(shard, rings, discard);
+      await subscribe(environment.broker, { ...subscription, ack: 'auto', prefetch: 1 });
+      await environment.afterwards.idle();
+      return await inner.removeHead(shard, rings);
     },
   }));
-  const bench = benchOn(store);
-  await createQueue(bench.broker, 'q');
-  await send(bench.broker, { kind: 'queue', name: 'q' }, [textMessage('a')]);
-  await bench.afterwards.settled();
-  await expect(deleteQueue(bench.broker, 'q')).rejects.toMatchObject({ code: 'QUEUE_IN_USE' });
+  const environment = environmentOn(store);
+  await createQueue(environment.broker, 'q');
+  await send(environment.broker, { kind: 'queue', name: 'q' }, [textMessage('a')]);
+  await environment.afterwards.idle();
+  await expect(deleteQueue(environment.broker, 'q')).rejects.toMatchObject({ code: 'QUEUE_IN_USE' });
 });
 
 it('a deletion that is refused takes no message', async () => {
   let isUsed = true;
-  const bench = benchOn(
+  const environment = environmentOn(
     storeWith((inner) => ({
-      async removeHead(shard, rings, discard) {
+      async removeHead(shard, rings) {
         if (isUsed) {
-          await send(bench.broker, { kind: 'queue', name: 'q' }, [textMessage('b')]);
-          await bench.afterwards.settled();
+          await send(environment.broker, { kind: 'queue', name: 'q' }, [textMessage('b')]);
+          await environment.afterwards.idle();
         }
-        return await inner.removeHead(shard, rings, discard);
+        return await inner.removeHead(shard, rings);
       },
     })),
   );
-  await send(bench.broker, { kind: 'queue', name: 'q' }, [textMessage('a')]);
-  await bench.afterwards.settled();
-  await expect(deleteQueue(bench.broker, 'q')).rejects.toMatchObject({ code: 'QUEUE_IN_USE' });
-  const { depth } = await describeQueue(bench.broker, 'q');
+  await send(environment.broker, { kind: 'queue', name: 'q' }, [textMessage('a')]);
+  await environment.afterwards.idle();
+  await expect(deleteQueue(environment.broker, 'q')).rejects.toMatchObject({ code: 'QUEUE_IN_USE' });
+  const { depth } = await describeQueue(environment.broker, 'q');
   expect(depth).toBe(6);
   isUsed = false;
-  await deleteQueue(bench.broker, 'q');
-  await expect(describeQueue(bench.broker, 'q')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  await deleteQueue(environment.broker, 'q');
+  await expect(describeQueue(environment.broker, 'q')).rejects.toMatchObject({ code: 'NOT_FOUND' });
 });

@@ -1,18 +1,18 @@
 import type { Context } from 'aws-lambda';
 import { describe, expect, it } from 'vitest';
-import { send } from '../../../lib/broker/send.ts';
-import { subscribe } from '../../../lib/broker/subscribe.ts';
+import { send } from '../../../lib/broker/verbs/send.ts';
+import { subscribe } from '../../../lib/broker/verbs/subscribe.ts';
 import { dispatchHandler } from '../../../lib/handlers/dispatch.ts';
+import type { Environment } from '../../../lib/handlers/environment.ts';
 import type { DispatchEvent } from '../../../lib/handlers/events.ts';
-import type { Bench } from '../../../lib/handlers/parts.ts';
 import { cloudLimits } from '../../../lib/model/limits.ts';
 import { MemoryStore } from '../../../lib/store/memory/memory-store.ts';
-import { benchOn, textMessage } from './bench.ts';
+import { environmentOn, textMessage } from './environment.ts';
 
 const shard = '/queue/q';
 
 type Story = {
-  readonly bench: Bench;
+  readonly environment: Environment;
   /** What was handed over, in order. */
   readonly events: DispatchEvent[];
   readonly pushes: () => number;
@@ -27,24 +27,24 @@ async function handedOver(messages: number): Promise<Story> {
     pushes++;
     return 'sent' as const;
   };
-  const bench = benchOn(new MemoryStore(), {
+  const environment = environmentOn(new MemoryStore(), {
     limits: { ...cloudLimits, turnMessages: 1 },
     dispatch: async (of, nonce, hops) => void events.push({ shard: of, nonce, hops }),
     push: { post, close: async () => {}, isOpen: async () => true },
   });
-  const { broker, afterwards } = bench;
+  const { broker, afterwards } = environment;
   const bodies = Array.from({ length: messages }, (_, i) => textMessage(String(i)));
   const destination = { kind: 'queue', name: 'q' } as const;
   await send(broker, destination, bodies);
-  await afterwards.settled();
+  await afterwards.idle();
   const address = { connection: 'x', subscription: '2a1' };
   await subscribe(broker, { ...address, consumer: 'c', destination, ack: 'auto', prefetch: 256 });
-  await afterwards.settled();
-  const handler = dispatchHandler(bench);
+  await afterwards.idle();
+  const handler = dispatchHandler(environment);
   const dispatch = async (event: DispatchEvent | undefined) => {
     if (event) await handler(event, {} as Context);
   };
-  return { bench, events, dispatch, pushes: () => pushes };
+  return { environment, events, dispatch, pushes: () => pushes };
 }
 
 describe('dispatch', () => {
@@ -63,10 +63,10 @@ describe('dispatch', () => {
   });
 
   it('lets a shard go that was handed over 256 times in a row, for the next that rings or the sweep', async () => {
-    const { bench, events, dispatch, pushes } = await handedOver(100);
+    const { environment, events, dispatch, pushes } = await handedOver(100);
     await dispatch({ ...(events[0] as DispatchEvent), hops: 256 });
     expect(events).toHaveLength(1);
-    const head = await bench.broker.store.readHead(shard);
+    const head = await environment.broker.store.readHead(shard);
     expect(head?.lease).toBeUndefined();
     expect(head?.due).toBeGreaterThan(0);
     await dispatch({ shard });
@@ -74,11 +74,11 @@ describe('dispatch', () => {
   });
 
   it('gives a shard a turn at its time if there is work to see, and writes nothing if there is none', async () => {
-    const { bench, events, dispatch, pushes } = await handedOver(10);
+    const { environment, events, dispatch, pushes } = await handedOver(10);
     await dispatch(events[0]);
-    const before = await bench.broker.store.readHead(shard);
+    const before = await environment.broker.store.readHead(shard);
     await dispatch({ shard, at: Date.now() });
-    expect(await bench.broker.store.readHead(shard)).toEqual(before);
+    expect(await environment.broker.store.readHead(shard)).toEqual(before);
     expect(pushes()).toBe(10);
   });
 });

@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { send } from '../../../lib/broker/send.ts';
-import { subscribe, unsubscribe } from '../../../lib/broker/subscribe.ts';
-import { sweep } from '../../../lib/broker/sweep.ts';
+import { send } from '../../../lib/broker/verbs/send.ts';
+import { subscribe, unsubscribe } from '../../../lib/broker/verbs/subscribe.ts';
+import { sweep } from '../../../lib/broker/verbs/sweep.ts';
 import type { Push } from '../../../lib/gateway/push.ts';
-import type { Bench, Parts } from '../../../lib/handlers/parts.ts';
+import type { Environment, EnvironmentParts } from '../../../lib/handlers/environment.ts';
 import { cloudLimits } from '../../../lib/model/limits.ts';
-import { decodeState } from '../../../lib/shard/state-codec.ts';
+import { decodeState } from '../../../lib/shard/codec/state-codec.ts';
 import { decodeFrames } from '../../../lib/stomp/parser.ts';
 import { countingStore } from '../../../lib/store/counting.ts';
 import { MemoryStore } from '../../../lib/store/memory/memory-store.ts';
-import { benchOn, storeWith, textMessage } from './bench.ts';
+import { environmentOn, storeWith, textMessage } from './environment.ts';
 
 const topic = { kind: 'topic', name: 't' } as const;
 const shard = '/topic/t';
@@ -43,6 +43,7 @@ function patientClock() {
   const clock = {
     time: Date.UTC(2026, 0, 1),
     now: () => clock.time,
+    date: () => clock.time,
     async sleep(ms: number) {
       clock.time += ms;
     },
@@ -50,36 +51,36 @@ function patientClock() {
   return clock;
 }
 
-async function gather(bench: Bench, count: number): Promise<string[]> {
+async function gather(environment: Environment, count: number): Promise<string[]> {
   const connections = Array.from({ length: count }, (_, i) => `c${i}`);
-  for (const connection of connections) await join(bench, connection);
+  for (const connection of connections) await join(environment, connection);
   return connections;
 }
 
-function join({ broker }: Bench, connection: string): Promise<void> {
+function join({ broker }: Environment, connection: string): Promise<void> {
   const subscription = { consumer: `consumer-of-${connection}`, connection, subscription: '2as' };
   return subscribe(broker, { ...subscription, destination: topic, ack: 'auto', prefetch: 1 });
 }
 
-async function membersOf({ broker }: Bench): Promise<string[]> {
+async function membersOf({ broker }: Environment): Promise<string[]> {
   return (await broker.store.listRecords(`audience ${shard}`, '', 1000)).map(({ name }) => name);
 }
 
-function given(parts: Partial<Parts> = {}, store = new MemoryStore()) {
+function given(parts: Partial<EnvironmentParts> = {}, store = new MemoryStore()) {
   const posts = new Posts();
   const clock = patientClock();
-  const bench = benchOn(store, { push: posts, clock, endsWithReply: false, ...parts });
+  const environment = environmentOn(store, { push: posts, clock, endsWithReply: false, ...parts });
   const publish = async (...texts: string[]) => {
-    await send(bench.broker, topic, texts.map(textMessage));
-    await bench.afterwards.settled();
+    await send(environment.broker, topic, texts.map(textMessage));
+    await environment.afterwards.idle();
   };
-  return { posts, clock, bench, publish };
+  return { posts, clock, environment, publish };
 }
 
 describe('the audience of a topic', () => {
   it('gets every message, each member in order', async () => {
-    const { posts, bench, publish } = given();
-    const connections = await gather(bench, 200);
+    const { posts, environment, publish } = given();
+    const connections = await gather(environment, 200);
     await publish('a', 'b');
     await publish('c');
     for (const connection of connections) expect(posts.got.get(connection)).toEqual(['a', 'b', 'c']);
@@ -88,8 +89,8 @@ describe('the audience of a topic', () => {
   it('costs no write, however many its members are', async () => {
     const writes = async (members: number) => {
       const { store, counts, reset } = countingStore(new MemoryStore());
-      const { bench, publish } = given({ store });
-      await gather(bench, members);
+      const { environment, publish } = given({ store });
+      await gather(environment, members);
       await publish('first');
       reset();
       await publish('second');
@@ -101,23 +102,23 @@ describe('the audience of a topic', () => {
   });
 
   it('writes nothing to the head when somebody joins or leaves', async () => {
-    const { bench, publish } = given();
+    const { environment, publish } = given();
     await publish('a');
-    const before = await bench.broker.store.readHead(shard);
-    await join(bench, 'c');
-    await unsubscribe(bench.broker, topic, ['consumer-of-c'], 'unsubscribed');
-    expect(await bench.broker.store.readHead(shard)).toEqual(before);
-    expect(await membersOf(bench)).toEqual([]);
+    const before = await environment.broker.store.readHead(shard);
+    await join(environment, 'c');
+    await unsubscribe(environment.broker, topic, ['consumer-of-c'], 'unsubscribed');
+    expect(await environment.broker.store.readHead(shard)).toEqual(before);
+    expect(await membersOf(environment)).toEqual([]);
   });
 
   it('gets nothing that was sent before it was there, although no turn had been taken', async () => {
     const inner = new MemoryStore();
-    const { posts, bench } = given({}, inner);
+    const { posts, environment } = given({}, inner);
     const work: (() => Promise<unknown>)[] = [];
-    const broker = { ...bench.broker, defer: (later: () => Promise<unknown>) => void work.push(later) };
-    await join(bench, 'early');
+    const broker = { ...environment.broker, defer: (later: () => Promise<unknown>) => void work.push(later) };
+    await join(environment, 'early');
     await send(broker, topic, [textMessage('a')]);
-    await join(bench, 'late');
+    await join(environment, 'late');
     await send(broker, topic, [textMessage('b')]);
     for (const later of work) await later();
     expect(posts.got).toEqual(
@@ -129,12 +130,12 @@ describe('the audience of a topic', () => {
   });
 
   it('gets nothing that expires while others are being posted to', async () => {
-    const { posts, clock, bench } = given({ limits: { ...cloudLimits, postsAtOnce: 1 } });
-    await gather(bench, 2);
+    const { posts, clock, environment } = given({ limits: { ...cloudLimits, postsAtOnce: 1 } });
+    await gather(environment, 2);
     posts.onPost = () => clock.sleep(100);
     const short = { ...textMessage('short'), headers: { expires: String(clock.now() + 100) } };
-    await send(bench.broker, topic, [textMessage('a'), short, textMessage('b')]);
-    await bench.afterwards.settled();
+    await send(environment.broker, topic, [textMessage('a'), short, textMessage('b')]);
+    await environment.afterwards.idle();
     expect([...posts.got.values()]).toEqual([
       ['a', 'short', 'b'],
       ['a', 'b'],
@@ -142,11 +143,11 @@ describe('the audience of a topic', () => {
   });
 
   it('loses a member that is gone', async () => {
-    const { posts, bench, publish } = given();
-    await gather(bench, 3);
+    const { posts, environment, publish } = given();
+    await gather(environment, 3);
     posts.outcomes = (connection) => (connection === 'c1' ? 'gone' : undefined);
     await publish('a');
-    expect(await membersOf(bench)).toEqual(['consumer-of-c0', 'consumer-of-c2']);
+    expect(await membersOf(environment)).toEqual(['consumer-of-c0', 'consumer-of-c2']);
     expect(posts.got.get('c2')).toEqual(['a']);
     expect(posts.closed).toEqual([]);
   });
@@ -154,8 +155,8 @@ describe('the audience of a topic', () => {
 
 describe('a member that does not take a post', () => {
   it('gets it again a little later', async () => {
-    const { posts, bench, publish } = given();
-    await gather(bench, 2);
+    const { posts, environment, publish } = given();
+    await gather(environment, 2);
     let refusals = 3;
     posts.outcomes = (connection) => (connection === 'c0' && refusals-- > 0 ? 'refused' : undefined);
     await publish('a', 'b');
@@ -169,14 +170,14 @@ describe('a member that does not take a post', () => {
   it.each(['refused', 'unknown'] as const)(
     'is closed rather than left with a gap, and others go on: %s',
     async (outcome) => {
-      const { posts, bench, publish } = given();
-      await gather(bench, 3);
+      const { posts, environment, publish } = given();
+      await gather(environment, 3);
       posts.outcomes = (connection) => (connection === 'c1' ? outcome : undefined);
       await publish('a');
       posts.outcomes = () => undefined;
       await publish('b');
       expect(posts.closed).toEqual(['c1']);
-      expect(await membersOf(bench)).toEqual(['consumer-of-c0', 'consumer-of-c2']);
+      expect(await membersOf(environment)).toEqual(['consumer-of-c0', 'consumer-of-c2']);
       expect(posts.got).toEqual(
         new Map([
           ['c0', ['a', 'b']],
@@ -187,8 +188,8 @@ describe('a member that does not take a post', () => {
   );
 
   it('is told why', async () => {
-    const { posts, bench, publish } = given();
-    await gather(bench, 1);
+    const { posts, environment, publish } = given();
+    await gather(environment, 1);
     let isFirst = true;
     posts.outcomes = () => {
       const outcome = isFirst ? 'unknown' : undefined;
@@ -202,12 +203,12 @@ describe('a member that does not take a post', () => {
 
 describe('a lease', () => {
   it('is renewed while an audience takes longer than it lasts', async () => {
-    const { posts, clock, bench, publish } = given({ limits: { ...cloudLimits, postsAtOnce: 1 } });
-    const connections = await gather(bench, 20);
+    const { posts, clock, environment, publish } = given({ limits: { ...cloudLimits, postsAtOnce: 1 } });
+    const connections = await gather(environment, 20);
     posts.onPost = () => clock.sleep(cloudLimits.leaseMs / 4);
     await publish('a');
     for (const connection of connections) expect(posts.got.get(connection)).toEqual(['a']);
-    expect((await bench.broker.store.readHead(shard))?.lease).toBeUndefined();
+    expect((await environment.broker.store.readHead(shard))?.lease).toBeUndefined();
   });
 
   it('that runs out while it is renewed ends the turn, although nobody took it', async () => {
@@ -219,8 +220,8 @@ describe('a lease', () => {
         return outcome;
       },
     }));
-    const { posts, clock, bench, publish } = given({ store, limits: { ...cloudLimits, postsAtOnce: 1 } });
-    await gather(bench, 3);
+    const { posts, clock, environment, publish } = given({ store, limits: { ...cloudLimits, postsAtOnce: 1 } });
+    await gather(environment, 3);
     posts.onPost = async () => {
       posts.onPost = async () => {};
       clock.time += cloudLimits.leaseMs / 2 + 1;
@@ -234,9 +235,9 @@ describe('a lease', () => {
   });
 
   it('that was lost on the way ends the turn: the next master pushes to all, flagged', async () => {
-    const { posts, clock, bench, publish } = given({ limits: { ...cloudLimits, postsAtOnce: 1 } });
-    await gather(bench, 3);
-    const { store } = bench.broker;
+    const { posts, clock, environment, publish } = given({ limits: { ...cloudLimits, postsAtOnce: 1 } });
+    await gather(environment, 3);
+    const { store } = environment.broker;
     posts.onPost = async () => {
       posts.onPost = async () => {};
       clock.time += cloudLimits.leaseMs + cloudLimits.skewMs + 1;
@@ -265,16 +266,16 @@ describe('a master that dies', () => {
         return await inner.commit(name, written);
       },
     }));
-    const { posts, clock, bench } = given({ store });
-    await gather(bench, 2);
+    const { posts, clock, environment } = given({ store });
+    await gather(environment, 2);
     const message = { ...textMessage('a'), headers: persistent ? {} : { persistent: 'false' } };
-    await send(bench.broker, topic, [message]);
-    await bench.afterwards.settled();
+    await send(environment.broker, topic, [message]);
+    await environment.afterwards.idle();
     isDead = false;
     clock.time += 2 * 60_000;
-    await sweep(bench.broker);
-    await bench.afterwards.settled();
-    const head = await bench.broker.store.readHead(shard);
+    await sweep(environment.broker);
+    await environment.afterwards.idle();
+    const head = await environment.broker.store.readHead(shard);
     return { got: posts.got, counts: head?.state && decodeState(head.state).counts };
   }
 

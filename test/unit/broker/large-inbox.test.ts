@@ -1,12 +1,11 @@
 import { expect, it } from 'vitest';
-import { append } from '../../../lib/broker/inbox.ts';
-import { leadLater } from '../../../lib/broker/lead.ts';
+import { append, leadLater } from '../../../lib/broker/requests.ts';
 import { cloudLimits } from '../../../lib/model/limits.ts';
-import { benchOn, storeWith } from './bench.ts';
+import { environmentOn, storeWith } from './environment.ts';
 
 it('what one append brings beyond an inbox is absorbed over several commits, each of a size that a store takes', async () => {
   const absorbed: number[] = [];
-  const bench = benchOn(
+  const environment = environmentOn(
     storeWith((inner) => ({
       async commit(shard, commit) {
         absorbed.push(commit.absorbed);
@@ -15,14 +14,14 @@ it('what one append brings beyond an inbox is absorbed over several commits, eac
     })),
     { endsWithReply: false },
   );
-  const { broker, afterwards } = bench;
+  const { broker, afterwards } = environment;
   const requests = Array.from({ length: 300 }, () => ({
     id: broker.random.id(),
     request: { kind: 'acknowledge-up-to', incarnation: 'none', sequence: 1, deliveryAttempt: 1 } as const,
   }));
   const { mastership } = await append(broker, '/queue/q', requests, { ring: true });
   leadLater(broker, mastership);
-  await afterwards.settled();
+  await afterwards.idle();
   expect(Math.max(...absorbed)).toBe(cloudLimits.inboxEntries);
   expect((await broker.store.readHead('/queue/q'))?.inbox).toEqual([]);
   expect((await broker.store.readHead('/queue/q'))?.lease).toBeUndefined();

@@ -1,15 +1,15 @@
 import type { Context } from 'aws-lambda';
 import { expect, it } from 'vitest';
-import { checkSize } from '../../../lib/broker/message-size.ts';
-import { describeQueue } from '../../../lib/broker/queues.ts';
+import { checkSize } from '../../../lib/broker/inbox/message-size.ts';
+import { describeQueue } from '../../../lib/broker/verbs/queues.ts';
 import { connectHandler } from '../../../lib/handlers/connect.ts';
 import { frameHandler } from '../../../lib/handlers/frame.ts';
 import { cloudLimits, localLimits } from '../../../lib/model/limits.ts';
 import type { Delivery } from '../../../lib/model/message.ts';
-import { encodeToken } from '../../../lib/shard/token.ts';
+import { encodeToken } from '../../../lib/shard/codec/token.ts';
 import { messageFrame } from '../../../lib/stomp/replies.ts';
 import { MemoryStore } from '../../../lib/store/memory/memory-store.ts';
-import { benchOn } from './bench.ts';
+import { environmentOn } from './environment.ts';
 
 /** What API Gateway takes in one post. */
 const POST_BYTES = 128 * 1024;
@@ -70,13 +70,13 @@ it('a SEND whose message no post could carry is refused before anything is writt
     close: async () => {},
     isOpen: async () => true,
   };
-  const bench = benchOn(new MemoryStore(), { push });
+  const environment = environmentOn(new MemoryStore(), { push });
   const event = { requestContext: { connectionId: 'c' } };
   const context = {} as Context;
-  await connectHandler(bench)(event, context);
-  await frameHandler(bench)({ ...event, body: 'CONNECT\naccept-version:1.2\nhost:a\n\n\0' }, context);
+  await connectHandler(environment)(event, context);
+  await frameHandler(environment)({ ...event, body: 'CONNECT\naccept-version:1.2\nhost:a\n\n\0' }, context);
   const body = 'x'.repeat(127 * 1024);
-  await frameHandler(bench)({ ...event, body: `SEND\ndestination:q\nreceipt:r\n\n${body}\0` }, context);
+  await frameHandler(environment)({ ...event, body: `SEND\ndestination:q\nreceipt:r\n\n${body}\0` }, context);
   expect(posted.at(-1)).toMatch(/^ERROR\n[\s\S]*code:BODY_TOO_LARGE\nreceipt-id:r\n/);
-  await expect(describeQueue(bench.broker, 'q')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  await expect(describeQueue(environment.broker, 'q')).rejects.toMatchObject({ code: 'NOT_FOUND' });
 });

@@ -14,7 +14,7 @@ it('posts of one delivery share its time: what is left when it is over is not be
     close: async () => {},
     isOpen: async () => true,
   };
-  const outlet = stompOutlet(push, cloudLimits, { now: () => now, sleep: async () => {} });
+  const outlet = stompOutlet(push, cloudLimits, { now: () => now, date: () => now, sleep: async () => {} });
   const message = { body: Buffer.alloc(20 * 1024, 'x'), text: true, headers: {}, timestamp: 0 };
   const delivery = { message, messageId: 'id-0', queue: 'q', token: 't', redelivered: false, deliveryCount: 1 };
   const outcome = await outlet.deliver('c', '2cs', Array(5).fill(delivery), 1000);

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Broker } from '../../../lib/broker/parts.ts';
+import type { Broker } from '../../../lib/broker/broker.ts';
 import type { Limits } from '../../../lib/model/limits.ts';
 import { restApi } from '../../../lib/rest/api.ts';
 import { memoryBroker } from '../rest/broker.ts';
@@ -20,8 +20,8 @@ export class CommandLine {
   /** Where it is, or was, open. */
   url = '';
 
-  constructor(limits: Partial<Limits> = {}) {
-    this.broker = memoryBroker(limits);
+  constructor(limits: Partial<Limits> = {}, parts: Partial<Broker> = {}) {
+    this.broker = memoryBroker(limits, parts);
     const app = restApi({ broker: this.broker, version: '1' });
     this.#server = createServer(async (request, response) => {
       this.requests.push(`${request.method} ${request.url}`);

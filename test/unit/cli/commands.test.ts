@@ -1,5 +1,11 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { send } from '../../../lib/broker/send.ts';
+import { BodyCache } from '../../../lib/broker/bodies/body-cache.ts';
+import { send } from '../../../lib/broker/verbs/send.ts';
+import { MemoryStore } from '../../../lib/store/memory/memory-store.ts';
+import { damagedStore, rememberingPages } from '../../fuzz/damaged-store.ts';
+import { textMessage } from '../broker/environment.ts';
 import { CommandLine } from './command-line.ts';
 
 let line: CommandLine;
@@ -59,6 +65,18 @@ describe('cirrusmq receive', () => {
     expect(String((await running).out)).toBe('late');
   });
 
+  it('gives back at once what nobody reads any more', async () => {
+    const large = 'x'.repeat(300_000);
+    await put('orders', large, large, large, large, large);
+    const receiving = `"${process.execPath}" lib/cli/main.ts receive orders --max 5000 | head -c 1`;
+    const env = { ...process.env, CIRRUSMQ_URL: line.url };
+    const { stdout, stderr } = await promisify(execFile)('bash', ['-c', receiving], { env });
+    expect({ stdout, stderr }).toEqual({ stdout: 'x', stderr: 'cirrusmq: The output is closed.\n' });
+    const { depth, inFlight, counts } = await state('orders');
+    expect({ all: depth + counts.acknowledged, inFlight }).toEqual({ all: 5, inFlight: 0 });
+    expect(depth).toBeGreaterThan(2);
+  });
+
   it('ends with 3 when nothing came in time', async () => {
     expect(await line.run(['receive', 'orders'])).toEqual({ code: 3, out: Buffer.from(''), err: '' });
     expect((await line.run(['receive', 'orders', '--wait', '0.1'])).code).toBe(3);
@@ -102,8 +120,48 @@ describe('cirrusmq queues', () => {
     expect(String((await line.run(['queues', 'list', '--json'])).out)).toMatch(/^\{"name":"a\/b",.*\}\n$/);
   });
 
+  it('shows what is missing, which a purge takes away and counts, and what is damaged', async () => {
+    const store = new MemoryStore();
+    const { getBlobs } = store;
+    const parts = { store, bodies: new BodyCache(0) };
+    const { pages } = rememberingPages(store);
+    const damage = (bytes: Uint8Array) => bytes.subarray(1);
+    const hurt = damagedStore(store, { pages }, { shard: '/queue/hurt', part: 'state', damage });
+    const other = new CommandLine({}, { ...parts, store: hurt });
+    await other.open();
+    for (const queue of ['hurt', 'orders']) {
+      await send(
+        other.broker,
+        { kind: 'queue', name: queue },
+        [1, 2].map((n) => textMessage(String(n))),
+      );
+    }
+    store.getBlobs = async () => new Map();
+    await other.run(['receive', 'orders']);
+    store.getBlobs = getBlobs;
+    await send(other.broker, { kind: 'queue', name: 'orders' }, [textMessage('there')]);
+    expect(String((await other.run(['queues'])).out)).toMatch(
+      /^NAME +DEPTH +IN FLIGHT +CONSUMERS +OLDEST +MISSING +STATE\nhurt +\? +\? +\? +\? +\? +damaged\norders +1 +0 +0 +\ds +2\n$/,
+    );
+    expect(String((await other.run(['queues', 'purge', 'orders'])).out)).toBe('3 messages were dropped.\n');
+    expect(String((await other.run(['queues', 'delete', 'hurt'])).out)).toMatch(
+      /^hurt was damaged\. With it went messages that nobody could count.*\.\n$/,
+    );
+    await other.close();
+  });
+
   it('fails where there is no such queue', async () => {
     expect(await line.run(['queues', 'delete', 'none'])).toMatchObject({ code: 1 });
+  });
+});
+
+describe('cirrusmq groups', () => {
+  it('says where everything is in one place, and that nothing can be moved there', async () => {
+    await put('orders', 'a');
+    expect(String((await line.run(['groups'])).out)).toMatch(/^This broker keeps everything in one place/);
+    const { code, err } = await line.run(['groups', 'move', 'orders', '--to', 'eu']);
+    expect(code).toBe(1);
+    expect(err).toMatch(/^cirrusmq: NOT_SUPPORTED: Destination groups are DynamoDB tables\./);
   });
 });
 
@@ -121,7 +179,13 @@ describe('exit codes', () => {
     [['receive', 'orders', '--max', '0']],
     [['receive', 'orders', '--wait', 'long']],
     [['receive', 'orders', '--url', 'localhost']],
+    [['send', 'orders']],
+    [['send', 'orders', 'x', '--body', '']],
+    [['queues', '--user', 'alice']],
+    [['queues', '--password-file', 'x']],
     [['queues', 'drop', 'orders']],
+    [['groups', 'move']],
+    [['groups', 'move', '/queue/..']],
     [['serve', '--port', '70000']],
     [['serve', '--store', 'redis']],
   ])('are 2 for wrong usage: %j', async (args) => {
@@ -131,6 +195,20 @@ describe('exit codes', () => {
     expect(err).not.toContain(' at ');
     expect(line.requests).toEqual([]);
   });
+
+  it.each([{ CIRRUSMQ_USER: 'alice', CIRRUSMQ_PASSWORD: 'open sesame' }, { CIRRUSMQ_TOKEN: 'secret' }])(
+    'are 2 where credentials would go to another machine in clear, and nothing is sent: %j',
+    async (env) => {
+      const elsewhere = ['queues', '--url', 'http://broker.invalid:61614'];
+      expect(await line.run(elsewhere, '', env)).toMatchObject({
+        code: 2,
+        err: expect.stringContaining('would go to broker.invalid:61614 in clear'),
+      });
+      expect((await line.run([...elsewhere, '--insecure'], '', env)).code).toBe(4);
+      expect((await line.run(elsewhere)).code).toBe(4);
+      expect((await line.run(['queues'], '', env)).code).toBe(0);
+    },
+  );
 
   it('are 4 where the broker cannot be reached', async () => {
     const { url } = line;

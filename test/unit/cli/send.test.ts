@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { browse } from '../../../lib/broker/browse.ts';
+import { browse } from '../../../lib/broker/verbs/browse.ts';
 import { CommandLine } from './command-line.ts';
 
 let line: CommandLine;
@@ -19,7 +19,7 @@ afterEach(async () => {
 
 async function kept(queue = 'orders') {
   const found = await browse(line.broker, queue, 0, 1000);
-  return found.map(({ message: { body, text, headers } }) => ({ body: Buffer.from(body), text, headers }));
+  return found.messages.map(({ message: { body, text, headers } }) => ({ body: Buffer.from(body), text, headers }));
 }
 
 async function bodies(): Promise<string[]> {
@@ -44,6 +44,17 @@ describe('cirrusmq send', () => {
     const octets = new Uint8Array([0, 255, 10, 13, 10]);
     expect((await line.run(['send', '/queue/orders'], octets)).code).toBe(0);
     expect(await kept()).toEqual([{ body: Buffer.from(octets), text: false, headers: {} }]);
+  });
+
+  it('sends nothing where standard input is empty, and no text where that is asked for', async () => {
+    expect(await line.run(['send', 'orders'])).toMatchObject({
+      code: 2,
+      err: "cirrusmq: Standard input is empty, and nothing was sent: --body '' sends no text.\n",
+    });
+    expect(line.requests).toEqual([]);
+    expect((await line.run(['send', 'orders', '--body', ''])).code).toBe(0);
+    expect((await line.run(['send', 'orders', '--body', '-n'])).code).toBe(0);
+    expect(await bodies()).toEqual(['', '-n']);
   });
 
   it('sends each file as it is', async () => {

@@ -1,25 +1,29 @@
 import type { APIGatewayProxyEventV2, Context } from 'aws-lambda';
-import { afterEach, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { observe } from '../../../functions/observation.ts';
+import { Access } from '../../../lib/access/access.ts';
+import { changeUser } from '../../../lib/access/users.ts';
+import { send } from '../../../lib/broker/verbs/send.ts';
 import { connectHandler } from '../../../lib/handlers/connect.ts';
 import { disconnectHandler } from '../../../lib/handlers/disconnect.ts';
+import type { Environment } from '../../../lib/handlers/environment.ts';
 import { frameHandler } from '../../../lib/handlers/frame.ts';
-import type { Bench } from '../../../lib/handlers/parts.ts';
 import { restHandler } from '../../../lib/handlers/rest.ts';
 import { sweepHandler } from '../../../lib/handlers/sweep.ts';
+import { BrokerError } from '../../../lib/model/errors.ts';
 import { cloudLimits } from '../../../lib/model/limits.ts';
 import { MemoryStore } from '../../../lib/store/memory/memory-store.ts';
 import type { Store } from '../../../lib/store/port.ts';
-import { benchOn, storeWith } from '../broker/bench.ts';
+import { environmentOn, storeWith, textMessage } from '../broker/environment.ts';
 import { type Line, logsIn, writtenBy } from './written.ts';
 
 /** What must appear in no line: a body, a password, a token, a header of a message. */
 const canary = 'c4n4ry';
 let requests = 0;
 
-function observedBench(store: Store): Bench {
+function observedBench(store: Store): Environment {
   const observation = observe({ service: 'orders-broker', groupOf: () => 'default', watched: [] });
-  return benchOn(store, { ...observation, limits: { ...cloudLimits, retryMs: 100, leaseMs: 100 } });
+  return environmentOn(store, { ...observation, limits: { ...cloudLimits, retryMs: 100, leaseMs: 100 } });
 }
 
 function context(): Context {
@@ -39,7 +43,7 @@ function request(method: string, rawPath: string, contentType: string, body: str
 }
 
 /** All that a client can do right and wrong, each time with canaries. */
-async function traffic(bench: Bench): Promise<void> {
+async function traffic(bench: Environment): Promise<void> {
   const quietly = async (work: Promise<unknown>) => void (await work.catch(() => {}));
   const [connect, frame] = [connectHandler(bench), frameHandler(bench)];
   await quietly(connect(socketEvent('good'), context()));
@@ -70,7 +74,8 @@ async function traffic(bench: Bench): Promise<void> {
 
 afterEach(() => vi.unstubAllEnvs());
 
-it.each([
+/** Stores of which all goes well, and of which one verb fails. */
+const stores = [
   ['well', () => new MemoryStore()],
   ...(['append', 'commit', 'getBlobs', 'getRecord', 'readHead'] as const).map((verb) => {
     const fail = async (...parts: unknown[]) => {
@@ -78,7 +83,9 @@ it.each([
     };
     return [`and ${verb} fails`, () => storeWith(() => ({ [verb]: fail }))] as const;
   }),
-] as const)('writes no body and no credential at any level when all goes %s', async (_, storeOf) => {
+] as const;
+
+it.each(stores)('writes no body and no credential at any level when all goes %s', async (_, storeOf) => {
   vi.stubEnv('POWERTOOLS_LOG_LEVEL', 'DEBUG');
   const bench = observedBench(storeOf());
   const lines = await writtenBy(() => traffic(bench));
@@ -148,4 +155,62 @@ it('writes nothing for requests that go well, unless it is asked to', async () =
     await frameHandler(bench)(socketEvent('c', send), context());
   });
   expect(logsIn(lines)).toEqual([]);
+});
+
+it.each([
+  ['DEBUG', ['DEBUG', 'INFO', 'WARN', 'ERROR']],
+  ['INFO', ['INFO', 'WARN', 'ERROR']],
+  ['WARN', ['WARN', 'ERROR']],
+  ['ERROR', ['ERROR']],
+])('at the level %s writes %j, and the metrics, whatever the platform is told', async (level, expected) => {
+  vi.stubEnv('POWERTOOLS_LOG_LEVEL', level);
+  vi.stubEnv('AWS_LAMBDA_LOG_LEVEL', level === 'DEBUG' ? 'DEBUG' : 'INFO');
+  const observation = observe({ service: 'b', groupOf: () => 'default', watched: [] });
+  const lines = await writtenBy(async () => {
+    observation.trace('t', {});
+    observation.audit('a', {});
+    observation.log('w', {});
+    observation.log('e', {}, new BrokerError('INTERNAL', 'It failed.'));
+    observation.meter('sweepRan', 1);
+    observation.invocations.end();
+  });
+  expect(logsIn(lines).map((line) => line.level)).toEqual(expected);
+  expect(lines.length).toBe(expected.length + 1);
+});
+
+describe('the audit', () => {
+  const basic = (name: string, password: string) => `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}`;
+
+  async function auditOf(method: string, path: string, body: string, authorization: string) {
+    const store = new MemoryStore();
+    await changeUser(store, 'root', { password: 'open sesame', rules: ['read,write,admin:>'] }, 'r1');
+    await changeUser(store, 'alice', { password: 'open sesame', rules: [] }, 'r1');
+    const observation = observe({ service: 'b', groupOf: () => 'default', watched: [] });
+    const bench = environmentOn(store, { ...observation, access: new Access({ store, now: Date.now }) });
+    await send(bench.broker, { kind: 'queue', name: 'q' }, [textMessage('x')]);
+    const event = request(method, path, 'application/json', body);
+    const lines = await writtenBy(async () => {
+      const withCaller = { ...event, headers: { ...event.headers, authorization } };
+      await restHandler(bench, {})(withCaller, context());
+    });
+    return { lines, audit: logsIn(lines).filter((line) => line.level === 'INFO') };
+  }
+
+  const changes = [
+    ['PUT', '/v1/users/alice', JSON.stringify({ password: `${canary} is a secret` }), 'user changed', 'alice'],
+    ['DELETE', '/v1/users/alice', '', 'user removed', 'alice'],
+    ['DELETE', '/v1/queues/q/messages', '', 'queue purged', 'q'],
+    ['DELETE', '/v1/queues/q', '', 'queue deleted', 'q'],
+  ] as const;
+
+  it.each(changes)('%s %s: one line says what, of what, and by whom', async (method, path, body, event, what) => {
+    const { lines, audit } = await auditOf(method, path, body, basic('root', 'open sesame'));
+    expect(audit).toMatchObject([{ message: event, by: 'user root', what, gatewayRequestId: 'gateway-rest' }]);
+    for (const line of lines) expect(line).not.toContain(canary);
+  });
+
+  it('has no line for what was not done', async () => {
+    const { audit } = await auditOf('DELETE', '/v1/queues/q/messages', '', basic('alice', 'open sesame'));
+    expect(audit).toEqual([]);
+  });
 });

@@ -5,7 +5,7 @@ import { connectHandler } from '../../../lib/handlers/connect.ts';
 import { frameHandler } from '../../../lib/handlers/frame.ts';
 import { sweepHandler } from '../../../lib/handlers/sweep.ts';
 import { MemoryStore } from '../../../lib/store/memory/memory-store.ts';
-import { benchOn } from '../broker/bench.ts';
+import { environmentOn } from '../broker/environment.ts';
 import { type Embedded, metricsIn, writtenBy } from './written.ts';
 
 const context = { awsRequestId: 'r' } as Context;
@@ -13,7 +13,7 @@ const groupOf = (shard: string) => (shard.startsWith('/queue/pay') ? 'payments' 
 
 function brokerOf(watched: readonly string[] = []) {
   const observation = observe({ service: 'b', groupOf, watched });
-  const bench = benchOn(new MemoryStore(), observation);
+  const bench = environmentOn(new MemoryStore(), observation);
   const event = (body = '') => ({ requestContext: { connectionId: 'c' }, body });
   const of = (work: () => Promise<unknown>) => writtenBy(async () => void (await work())).then(metricsIn);
   return {

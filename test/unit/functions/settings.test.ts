@@ -31,5 +31,6 @@ describe("a function's settings", () => {
 
   it('must have limits that are JSON', () => {
     expect(() => readSettings({ ...least, LIMITS: 'deliveries=3' })).toThrow('LIMITS is not JSON');
+    expect(() => readSettings({ ...least, LIMITS: 'null' })).toThrow('The limits are an object');
   });
 });

@@ -95,6 +95,7 @@ describe('the alarms', () => {
     ['FunctionErrors', 1],
     ['FunctionThrottles', 1],
     ['Failures', 1],
+    ['LoginsRefused', 1],
     ['SweepMissed', 1],
     ['SweepBehind', 1],
   ])('%s: there are %i for two destination groups and two watched queues', (name, count) => {

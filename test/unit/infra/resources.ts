@@ -41,6 +41,7 @@ export function actionsOf(template: Template, name: string): string[] {
 function nameOf(resource: unknown): string {
   const text = JSON.stringify(resource);
   const [, construct = '?'] = /"(Broker\w+?)[0-9A-F]{8}"/.exec(text) ?? [];
+  if (text.includes('-shards-*')) return `Shards${/\/index\/\w+/.exec(text)?.[0] ?? ''}`;
   const part = /(\/index\/\w+|\/live\/\w+\/@connections\/\*)/.exec(text)?.[0] ?? '';
   return construct.replace(/^Broker(Tables)?/, '') + part;
 }

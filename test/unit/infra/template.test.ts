@@ -1,7 +1,9 @@
 import { RemovalPolicy } from 'aws-cdk-lib';
-import { Match, type Template } from 'aws-cdk-lib/assertions';
+import { Annotations, Match } from 'aws-cdk-lib/assertions';
 import { Billing } from 'aws-cdk-lib/aws-dynamodb';
 import { describe, expect, it } from 'vitest';
+import { CirrusMqStack } from '../../../infra/stack.ts';
+import { newApp } from './app.ts';
 import { functionNamed, resourcesOf } from './resources.ts';
 import { templateOf } from './synth.ts';
 
@@ -18,7 +20,7 @@ const jwt = {
 };
 const open = templateOf({ tablePrefix: 'p', access: 'open', jwt });
 const grouped = templateOf({ tablePrefix: 'p', destinationGroups: groups });
-const functions = ['authorize', 'connect', 'frame', 'disconnect', 'rest', 'dispatch', 'sweep'];
+const functions = ['connect', 'frame', 'disconnect', 'rest', 'dispatch', 'sweep'];
 
 type Environment = { readonly Variables: Readonly<Record<string, unknown>> };
 
@@ -61,7 +63,8 @@ describe('the tables', () => {
   it('are billed on demand, can be restored, and outlive the stack', () => {
     for (const table of Object.values(resourcesOf(template, 'AWS::DynamoDB::GlobalTable'))) {
       expect(table.Properties.BillingMode).toBe('PAY_PER_REQUEST');
-      expect(table.DeletionPolicy).toBe('Retain');
+      expect(table.DeletionPolicy).toBe('RetainExceptOnCreate');
+      expect(table.UpdateReplacePolicy).toBe('Retain');
       expect(JSON.stringify(table.Properties.Replicas)).toContain('"PointInTimeRecoveryEnabled":true');
     }
   });
@@ -77,24 +80,51 @@ describe('the tables', () => {
     });
   });
 
+  it('are warmed, and kept from whoever would delete them, where that is asked for', () => {
+    const warmThroughput = { readUnitsPerSecond: 12_000, writeUnitsPerSecond: 20_000 };
+    templateOf({ warmThroughput, deletionProtection: true }).allResourcesProperties('AWS::DynamoDB::GlobalTable', {
+      WarmThroughput: { ReadUnitsPerSecond: 12_000, WriteUnitsPerSecond: 20_000 },
+      Replicas: [Match.objectLike({ DeletionProtectionEnabled: true })],
+    });
+  });
+
   it('go with the stack where that is asked for', () => {
     const table = Object.values(
       resourcesOf(templateOf({ removalPolicy: RemovalPolicy.DESTROY }), 'AWS::DynamoDB::GlobalTable'),
     );
     expect(table.map(({ DeletionPolicy }) => DeletionPolicy)).toEqual(['Delete', 'Delete']);
   });
+
+  it.each([
+    [RemovalPolicy.DESTROY, 1],
+    [undefined, 0],
+  ])(
+    'of groups that would go with their messages, once a group is removed, are told of where removalPolicy is %s',
+    (removalPolicy, count) => {
+      const stack = new CirrusMqStack(newApp({ context: { 'aws:cdk:bundling-stacks': [] } }), 'Test', {
+        destinationGroups: groups,
+        ...(removalPolicy && { removalPolicy }),
+      });
+      expect(Annotations.fromStack(stack).findWarning('*', Match.stringLikeRegexp('loses its table'))).toHaveLength(
+        count,
+      );
+    },
+  );
 });
 
 describe('the functions', () => {
-  it.each(functions)('%s runs on Node 24 and arm64, and writes JSON to a log that expires', (name) => {
-    const [, properties] = functionNamed(template, name);
-    expect(properties).toMatchObject({ Runtime: 'nodejs24.x', Architectures: ['arm64'] });
-    const { LogFormat, LogGroup } = properties.LoggingConfig as { LogFormat: string; LogGroup: { Ref: string } };
-    expect(LogFormat).toBe('JSON');
-    const log = resourcesOf(template, 'AWS::Logs::LogGroup')[LogGroup.Ref];
-    expect(log?.Properties.RetentionInDays).toBe(30);
-    expect(log?.DeletionPolicy).toBe('Delete');
-  });
+  it.each(functions)(
+    '%s runs on Node 24 and arm64, and writes JSON to a log that outlives the stack, and expires',
+    (name) => {
+      const [, properties] = functionNamed(template, name);
+      expect(properties).toMatchObject({ Runtime: 'nodejs24.x', Architectures: ['arm64'] });
+      const { LogFormat, LogGroup } = properties.LoggingConfig as { LogFormat: string; LogGroup: { Ref: string } };
+      expect(LogFormat).toBe('JSON');
+      const log = resourcesOf(template, 'AWS::Logs::LogGroup')[LogGroup.Ref];
+      expect(log?.Properties.RetentionInDays).toBe(30);
+      expect(log?.DeletionPolicy).toBe('RetainExceptOnCreate');
+    },
+  );
 
   it('know the destination groups and the limits that were changed, and nothing of the tables but their prefix', () => {
     expect(environmentOf('frame', grouped)).toMatchObject({
@@ -108,6 +138,8 @@ describe('the functions', () => {
       'ACCESS',
       'CONNECTIONS_ENDPOINT',
       'DISPATCH_FUNCTION',
+      'NODE_OPTIONS',
+      'POWERTOOLS_LOG_LEVEL',
       'TABLE_PREFIX',
     ]);
   });
@@ -123,11 +155,19 @@ describe('the functions', () => {
     });
   });
 
-  it('write what their level says', () => {
-    const level = (from: Template) => functionNamed(from, 'frame')[1].LoggingConfig;
-    expect(level(template)).toMatchObject({ ApplicationLogLevel: 'INFO' });
-    expect(level(templateOf({ logLevel: 'DEBUG' }))).toMatchObject({ ApplicationLogLevel: 'DEBUG' });
-  });
+  it.each([
+    ['DEBUG', 'DEBUG'],
+    ['INFO', 'INFO'],
+    ['WARN', 'INFO'],
+    ['ERROR', 'INFO'],
+  ] as const)(
+    'at the level %s, write what it says, and keep the platform at %s: metrics have no level',
+    (logLevel, platform) => {
+      const from = templateOf({ logLevel });
+      expect(environmentOf('frame', from).POWERTOOLS_LOG_LEVEL).toBe(logLevel);
+      expect(functionNamed(from, 'frame')[1].LoggingConfig).toMatchObject({ ApplicationLogLevel: platform });
+    },
+  );
 
   it('reserve no concurrency', () => {
     for (const name of functions) {
@@ -137,20 +177,39 @@ describe('the functions', () => {
 });
 
 describe('the doors', () => {
-  it('both ask the authorizer, at $connect and at every request', () => {
-    const [authorize] = functionNamed(template, 'authorize');
-    const authorizers = resourcesOf(template, 'AWS::ApiGatewayV2::Authorizer');
-    expect(Object.keys(authorizers)).toHaveLength(2);
-    for (const { Properties } of Object.values(authorizers)) {
-      expect(Properties.AuthorizerType).toBe('REQUEST');
-      expect(Properties.IdentitySource ?? []).toEqual([]);
-      expect(JSON.stringify(Properties.AuthorizerUri)).toContain(authorize);
-    }
+  it('reserve some for dispatch alone, where its invocations are bounded', () => {
+    const bounded = templateOf({ tablePrefix: 'p', dispatchConcurrency: 5 });
+    const reserved = functions.map((name) => functionNamed(bounded, name)[1].ReservedConcurrentExecutions);
+    expect(reserved.filter((most) => most !== undefined)).toEqual([5]);
+    expect(functionNamed(bounded, 'dispatch')[1].ReservedConcurrentExecutions).toBe(5);
+  });
+
+  it('lead to the functions, which ask for credentials themselves: there is no authorizer', () => {
+    expect(resourcesOf(template, 'AWS::ApiGatewayV2::Authorizer')).toEqual({});
     const routes = Object.values(resourcesOf(template, 'AWS::ApiGatewayV2::Route')).map((route) => route.Properties);
-    const asked = routes.filter((route) => route.AuthorizationType === 'CUSTOM').map((route) => route.RouteKey);
-    expect(asked.sort()).toEqual(['$connect', '$default']);
-    const others = routes.filter((route) => route.AuthorizationType !== 'CUSTOM').map((route) => route.RouteKey);
-    expect(others.sort()).toEqual(['$default', '$disconnect', 'GET /health', 'GET /openapi.json', 'OPTIONS /{proxy+}']);
+    expect(routes.map((route) => route.RouteKey).sort()).toEqual(['$connect', '$default', '$default', '$disconnect']);
+  });
+
+  it('are named after the broker', () => {
+    const names = Object.values(resourcesOf(template, 'AWS::ApiGatewayV2::Api')).map(
+      ({ Properties }) => Properties.Name,
+    );
+    expect(names.sort()).toEqual(['p-rest', 'p-stomp']);
+  });
+
+  it('write of each request when, whence, what, and what became of it, and nothing that may be secret', () => {
+    const stages = Object.values(resourcesOf(template, 'AWS::ApiGatewayV2::Stage'));
+    const formats = stages.flatMap(({ Properties }) => (Properties.AccessLogSettings as { Format: string }) ?? []);
+    expect(formats).toHaveLength(1);
+    const line = JSON.parse(formats[0]?.Format ?? '');
+    expect(Object.keys(line)).toEqual(
+      expect.arrayContaining(['requestId', 'path', 'routeKey', 'status', 'responseLatency', 'integrationErrorMessage']),
+    );
+    expect(Object.values(line).join()).not.toMatch(/header|query|authorizer/i);
+  });
+
+  it('know no pages of the machine that they are looked at from, unless it is asked for', () => {
+    expect(environmentOf('rest').ALLOWED_ORIGINS).toBe('');
   });
 
   it('take so much a second', () => {

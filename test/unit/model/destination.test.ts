@@ -19,10 +19,16 @@ describe('a destination', () => {
     ['/queue/a._~!@$()+=;-9', 'queue', 'a._~!@$()+=;-9'],
     ['/queue/grüße', 'queue', 'grüße'],
     ['/queue/日本', 'queue', '日本'],
+    ['/queue/हिन्दी', 'queue', 'हिन्दी'],
+    ['/topic/ข้อความ', 'topic', 'ข้อความ'],
+    ['/queue/caf\u00e9', 'queue', 'caf\u00e9'],
     ['/queue/...', 'queue', '...'],
     ['/queue/Messages', 'queue', 'Messages'],
     ['queue', 'queue', 'queue'],
-    [`/queue/${'a'.repeat(248)}`, 'queue', 'a'.repeat(248)],
+    [`/queue/${'a'.repeat(244)}`, 'queue', 'a'.repeat(244)],
+    ['a'.repeat(244), 'queue', 'a'.repeat(244)],
+    [`/queue/DLQ.${'a'.repeat(244)}`, 'queue', `DLQ.${'a'.repeat(244)}`],
+    [`/topic/${'a'.repeat(248)}`, 'topic', 'a'.repeat(248)],
   ])('%s is valid', (text, kind, name) => {
     const destination = parseDestination(text, limits);
     expect(destination).toEqual({ kind, name });
@@ -45,37 +51,35 @@ describe('a destination', () => {
     ['/queue/a/../b', '"." or ".."'],
     ['/queue/messages', '"messages"'],
     ['/queue/a/receive', '"receive"'],
-    ...[
-      '\\',
-      ':',
-      ',',
-      '*',
-      '>',
-      '#',
-      '?',
-      '%',
-      '&',
-      '"',
-      "'",
-      '<',
-      '[',
-      '{',
-      '|',
-      '^',
-      '`',
-      ' ',
-      '\t',
-      '\n',
-      '\0',
-    ].map((character) => [`/queue/a${character}b`, 'holds letters, digits'] as const),
-    ['/queue/😀', 'holds letters, digits'],
-    [`/queue/${'a'.repeat(249)}`, 'longer than 255 octets'],
-    [`/queue/${'ü'.repeat(125)}`, 'longer than 255 octets'],
+    ...['\\', ':', '?', '%', '&', '"', "'", '<', '[', '{', '|', '^', '`', ' ', '\t', '\n', '\0'].map(
+      (character) => [`/queue/a${character}b`, 'holds letters with their marks, digits'] as const,
+    ),
+    ['/queue/😀', 'holds letters with their marks, digits'],
+    [`/queue/${'a'.repeat(245)}`, 'with its prefix it has 252 octets, and may have 251: its dead-letter queue'],
+    ['a'.repeat(245), 'with its prefix it has 252 octets, and may have 251: its dead-letter queue'],
+    [`/queue/${'ü'.repeat(123)}`, 'with its prefix it has 253 octets, and may have 251'],
+    [`DLQ.${'a'.repeat(245)}`, 'with its prefix it has 256 octets, and may have 255.'],
+    [`/topic/${'a'.repeat(249)}`, 'with its prefix it has 256 octets, and may have 255.'],
+    ['/queue/cafe\u0301', 'NFC'],
+    ['\u2126', 'NFC'],
   ])('%j is refused, and the reason named', (text, why) => {
     expect(() => parseDestination(text, limits)).toThrow(
       expect.objectContaining({ code: 'INVALID_DESTINATION', message: expect.stringContaining(why) }),
     );
   });
+});
+
+it.each(['/topic/prices.*', '/queue/orders.>', '/topic/prices.#', 'a*'])(
+  'that stands for several, as %s does, is told to be unsupported',
+  (text) => {
+    expect(() => parseDestination(text, limits)).toThrow(expect.objectContaining({ code: 'NOT_SUPPORTED' }));
+  },
+);
+
+it('the dead-letter queue of the longest name is one that every door leads to', () => {
+  const { name } = parseDestination(`${'ü'.repeat(122)}`, limits);
+  expect(parseDestination(deadLetterQueueOf(name), limits).name).toBe(`DLQ.${name}`);
+  expect(() => parseDestination(`${name}a`, limits)).toThrow();
 });
 
 it('a dead-letter queue is known by its name', () => {

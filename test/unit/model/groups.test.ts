@@ -30,11 +30,16 @@ describe('destination groups', () => {
     expect(groupOf('/queue/DLQ.other')).toBe('default');
   });
 
+  it('that are being given up keep their table, and take nothing new', () => {
+    const { names, groupOf } = groupDestinations([{ name: 'old', destinations: [] }]);
+    expect(names).toEqual(['default', 'old']);
+    expect(groupOf('/queue/old')).toBe('default');
+  });
+
   it.each([
     [[{ name: 'Orders', destinations: ['/queue/a'] }], '"Orders" is not valid: its name'],
     [[{ name: '', destinations: ['/queue/a'] }], '"" is not valid: its name'],
     [[{ name: 'default', destinations: ['/queue/a'] }], '"default" is not valid: there is one'],
-    [[{ name: 'a', destinations: [] }], '"a" is not valid: it names no destinations'],
     [[{ name: 'a', destinations: ['/queue/or*'] }], 'pattern "/queue/or*"'],
   ])('%j are refused by name', (groups, message) => {
     expect(() => groupDestinations(groups)).toThrow(message);

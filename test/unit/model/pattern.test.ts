@@ -10,6 +10,7 @@ describe('a pattern', () => {
     ['/topic/>', '/topic/prices'],
     ['>', '/queue/anything.at/all'],
     ['/queue/a+b$(c)', '/queue/a+b$(c)'],
+    ['/queue/हिन्दी.*', '/queue/हिन्दी.नया'],
   ])('%s means %s', (pattern, destination) => {
     expect(parsePattern(pattern).matches(destination)).toBe(true);
   });
@@ -29,6 +30,10 @@ describe('a pattern', () => {
 
   it.each(['', '/queue//x', '/queue/or*', '/queue/>/x', '/queue/a b', '/queue/'])('"%s" is refused by name', (text) => {
     expect(() => parsePattern(text)).toThrow(/pattern/);
+  });
+
+  it('that is not in NFC, and could mean no destination, is refused', () => {
+    expect(() => parsePattern('/queue/cafe\u0301')).toThrow('NFC');
   });
 
   it.each(['orders', 'orders.>', '*', '*.orders', '.orders'])(

@@ -1,4 +1,4 @@
-import type { Broker } from '../../../lib/broker/parts.ts';
+import type { Broker } from '../../../lib/broker/broker.ts';
 import type { Limits } from '../../../lib/model/limits.ts';
 import { type RestOptions, restApi } from '../../../lib/rest/api.ts';
 import { memoryBroker } from './broker.ts';

@@ -10,6 +10,13 @@ beforeEach(() => {
   api = new ApiClient();
 });
 
+it.each(['/health', '/v1/queues', '/v1/queues/none'])('the reply of %s ends its line on a terminal', async (path) => {
+  const app = restApi({ broker: memoryBroker(), version: '1' });
+  const response = await app.request(path);
+  expect(response.headers.get('content-type')).toBe('application/json');
+  expect(await response.text()).toMatch(/^\{.*\}\n$/);
+});
+
 describe('queues', () => {
   it('are created, described, listed and deleted', async () => {
     const created = await api.ask('PUT', '/v1/queues/orders');
@@ -150,6 +157,9 @@ describe('pages in browsers', () => {
   it('are let in from origins that are listed', async () => {
     const options = { allowedOrigins: ['https://example.org'] };
     expect((await ask('https://example.org', 'GET', options)).status).toBe(200);
+    expect((await ask('http://localhost:3000', 'GET', options)).status).toBe(403);
+    const both = { allowedOrigins: ['loopback', 'https://example.org'] };
+    expect((await ask('http://localhost:3000', 'GET', both)).status).toBe(200);
     expect((await ask('https://example.org:8443', 'GET', options)).status).toBe(403);
     expect((await ask('https://a.example.org', 'GET', options)).status).toBe(403);
   });

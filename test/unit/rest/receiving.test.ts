@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { send } from '../../../lib/broker/send.ts';
+import { send } from '../../../lib/broker/verbs/send.ts';
 import { ApiClient } from './api-client.ts';
 
 const messages = '/v1/queues/orders/messages';
@@ -51,6 +51,16 @@ describe('receive', () => {
         deliveryCount: 1,
         timestamp: expect.any(Number),
       },
+    ]);
+  });
+
+  it('shows a header that a STOMP client named __proto__', async () => {
+    const headers = Object.assign(Object.create(null), { ['__proto__']: 'x', tenant: 'acme' });
+    await send(api.broker, { kind: 'queue', name: 'orders' }, [{ body: Buffer.from('a'), text: true, headers }]);
+    const { json } = await api.post(receive);
+    expect(Object.entries(json.messages[0].headers)).toEqual([
+      ['__proto__', 'x'],
+      ['tenant', 'acme'],
     ]);
   });
 

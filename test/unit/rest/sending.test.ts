@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { browse } from '../../../lib/broker/browse.ts';
+import { browse } from '../../../lib/broker/verbs/browse.ts';
 import { ApiClient } from './api-client.ts';
 
 const messages = '/v1/queues/orders/messages';
@@ -11,7 +11,7 @@ beforeEach(() => {
 
 async function kept(queue = 'orders') {
   const found = await browse(api.broker, queue, 0, 100);
-  return found.map(({ message: { body, text, headers } }) => ({ body: Buffer.from(body), text, headers }));
+  return found.messages.map(({ message: { body, text, headers } }) => ({ body: Buffer.from(body), text, headers }));
 }
 
 describe('one message', () => {
@@ -116,6 +116,7 @@ describe('one message', () => {
     ['no body', { priority: 1 }, 'INVALID_REQUEST'],
     ['an array', [], 'INVALID_REQUEST'],
     ['null', null, 'INVALID_REQUEST'],
+    ['a header named __proto__ by an escape', '{"body":"","headers":{"\\u005f_proto__":"x"}}', 'INVALID_REQUEST'],
     ['a header named __proto__', '{"body":"","headers":{"__proto__":"x"}}', 'INVALID_REQUEST'],
   ])('with %s is refused', async (_, message, code) => {
     const { status, json } = await api.post(messages, message);

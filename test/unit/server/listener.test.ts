@@ -1,12 +1,13 @@
 import { expect, it } from 'vitest';
+import { pacedSocket } from '../../../lib/gateway/paced-socket.ts';
 import { LocalSockets } from '../../../lib/gateway/sockets.ts';
 import { localLimits } from '../../../lib/model/limits.ts';
 import { Listener } from '../../../lib/server/listener.ts';
 
 const flow = { pause: () => {}, resume: () => {} };
 
-function socketThat(takes: boolean) {
-  return { send: () => takes, bufferedBytes: () => 0, close: () => {}, destroy: () => {} };
+function transportThat(takes: boolean) {
+  return { write: () => takes, bufferedBytes: () => 0, close: () => {}, destroy: () => {} };
 }
 
 it('outlives a handler that cannot take note of a connection that went', async () => {
@@ -20,15 +21,15 @@ it('outlives a handler that cannot take note of a connection that went', async (
       throw new Error('The store does not answer.');
     },
   };
-  const listener = new Listener(handlers, new LocalSockets(), localLimits, () => 'c');
-  listener.accept(socketThat(true), flow).end();
+  const listener = new Listener(handlers, new LocalSockets(1000), localLimits, () => 'c');
+  listener.accept(transportThat(true), flow, { door: 'tcp', from: undefined }).end();
   await new Promise((resolve) => setTimeout(resolve, 20));
   process.off('unhandledRejection', note);
   expect(failed).toEqual([]);
 });
 
 it('a socket that takes nothing more is gone', async () => {
-  const sockets = new LocalSockets();
-  sockets.add('c', socketThat(false));
-  expect(await sockets.post('c', Buffer.from('x'), 100)).toBe('gone');
+  const sockets = new LocalSockets(1000);
+  sockets.add('c', pacedSocket(transportThat(false)));
+  expect(await sockets.post('c', Buffer.from('x'))).toBe('gone');
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { decodePage, encodePage, type Reference } from '../../../lib/shard/reference.ts';
-import { oldestSince } from '../../../lib/shard/wake-up.ts';
+import { oldestSince } from '../../../lib/shard/conclude/wake-up.ts';
+import { decodePage, encodePage, type Reference } from '../../../lib/shard/state/reference.ts';
 import { NOW, OneShard } from './one-shard.ts';
 
 const BORN = NOW / 1000;
@@ -11,7 +11,7 @@ describe('the age of the oldest message', () => {
     const shard = new OneShard();
     shard.take([shard.send([0, 0])]);
     for (const weeks of [1, 2]) {
-      shard.take([shard.entry({ kind: 'extended', upTo: 3, born: BORN + weeks * WEEK_S, seen: 0 })]);
+      shard.take([shard.entry({ kind: 'kept-alive', upTo: 3, born: BORN + weeks * WEEK_S, seen: 0 })]);
       expect(oldestSince(shard.state)).toBe(BORN);
     }
     expect(shard.state.references[0]?.born).toBe(BORN + 2 * WEEK_S);
@@ -20,7 +20,7 @@ describe('the age of the oldest message', () => {
   it('is kept by the page that its reference moves to', () => {
     const shard = new OneShard({ referencesPerLevel: 4 });
     shard.take([shard.send([0]), shard.send([0]), shard.send([0])]);
-    shard.take([shard.entry({ kind: 'extended', upTo: 4, born: BORN + WEEK_S, seen: 0 })]);
+    shard.take([shard.entry({ kind: 'kept-alive', upTo: 4, born: BORN + WEEK_S, seen: 0 })]);
     shard.take(
       [shard.send([0]), shard.send([0]), shard.send([0])].map((entry) => ({ ...entry, born: BORN + WEEK_S })),
       { now: NOW + WEEK_S * 1000 },

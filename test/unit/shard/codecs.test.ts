@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { BrokerError } from '../../../lib/model/errors.ts';
 import type { OutgoingMessage } from '../../../lib/model/message.ts';
-import { decodeBatch, encodeBatch } from '../../../lib/shard/batch.ts';
-import { decodeEntry, type Entry, encodeEntry, type Request } from '../../../lib/shard/entry.ts';
-import { pack, unpack } from '../../../lib/shard/packing.ts';
-import { decodePage, encodePage, type Reference } from '../../../lib/shard/reference.ts';
-import { emptyState, type State } from '../../../lib/shard/state.ts';
-import { decodeState, encodeState } from '../../../lib/shard/state-codec.ts';
+import { decodeBatch, encodeBatch } from '../../../lib/shard/codec/batch.ts';
+import { decodeEntry, type Entry, encodeEntry, type Request } from '../../../lib/shard/codec/entry.ts';
+import { pack, unpack } from '../../../lib/shard/codec/packing.ts';
+import { decodeState, encodeState } from '../../../lib/shard/codec/state-codec.ts';
+import { decodePage, encodePage, type Reference } from '../../../lib/shard/state/reference.ts';
+import { emptyState, type State } from '../../../lib/shard/state/state.ts';
 
 const ranges = [
   { first: 1, count: 2, attempt: 1 },
@@ -24,7 +24,9 @@ const requests: readonly Request[] = [
       { count: 1, transient: true, expires: 1_700_000_000_123 },
     ],
   },
+  { kind: 'send', key: 'k', born: 1, runs: [], sizeBytes: 17 },
   { kind: 'forward', key: 'k', source: '/queue/ä', numbers: [1, 2, 9], born: 5 },
+  { kind: 'forward', key: 'k', source: '/queue/ä', numbers: [1], born: 5, sizeBytes: 17 },
   { kind: 'acknowledge', incarnation: 'abcdef', deliveries: ranges },
   { kind: 'reject', incarnation: 'abcdef', deliveries: ranges },
   { kind: 'acknowledge-up-to', incarnation: 'abcdef', sequence: 9, deliveryAttempt: 2 },
@@ -37,9 +39,10 @@ const requests: readonly Request[] = [
   { kind: 'join', connection: 'c', subscription: 's', ack: 'client-individual', prefetch: 4096 },
   { kind: 'leave', consumer: 'c', reason: 'unsubscribed' },
   { kind: 'leave', consumer: 'c', reason: 'lost' },
+  { kind: 'leave', consumer: 'c', reason: 'unanswered' },
   { kind: 'receive', max: 10, deadline: 1_700_000_000_123 },
   { kind: 'purge' },
-  { kind: 'extended', upTo: 100, born: 1_700_000_000, seen: 1_700_000_060 },
+  { kind: 'kept-alive', upTo: 100, born: 1_700_000_000, seen: 1_700_000_060 },
 ];
 const entries = requests.map((request, i): Entry => ({ id: `entry-${i}`, attempt: i + 1, ...request }) as Entry);
 
@@ -50,11 +53,22 @@ const references: readonly Reference[] = [
   { level: 0, key: 'c', first: 4, count: 1, offset: 0, expires: 0, ...past, flagged: true },
   { level: 0, key: 'd', first: 5, count: 1, offset: 0, expires: 0, ...past, shared: true },
   { level: 2, key: 'e', first: 6, count: 2 ** 40, offset: 0, expires: 0, ...past },
+  { level: 0, key: 'f', first: 2 ** 41, count: 1, offset: 1, expires: 0, ...past, sizeBytes: 9, since: 5 },
+  { level: 0, key: 'f', first: 2 ** 41 + 1, count: 1, offset: 1, expires: 0, ...past, before: 1, after: 2 },
 ];
 
 const flight = { first: 1, count: 2, consumer: 3, attempt: 1, failures: 0, deadline: 0 };
 const plain = { transient: false, pushing: false, redelivered: false };
-const back = { first: 9, count: 1, attempt: 2, failures: 1, transient: false, redelivered: false, suspect: false };
+const back = {
+  first: 9,
+  count: 1,
+  attempt: 2,
+  failures: 1,
+  transient: false,
+  redelivered: false,
+  suspect: false,
+  lost: false,
+};
 const member = { connection: 'c', subscription: 's', prefetch: 20, seen: 1_700_000_000, patience: 60 };
 const state: State = {
   ...emptyState('abcdef'),
@@ -70,7 +84,13 @@ const state: State = {
     { ...flight, ...plain, pushing: true },
     { ...flight, ...plain, redelivered: true },
   ],
-  returned: [back, { ...back, transient: true }, { ...back, redelivered: true }, { ...back, suspect: true }],
+  returned: [
+    back,
+    { ...back, transient: true },
+    { ...back, redelivered: true },
+    { ...back, suspect: true },
+    { ...back, lost: true },
+  ],
   consumers: [
     { number: 1, id: 'x', ack: 'auto', ...member },
     { number: 2, id: 'y', ack: 'client', ...member },
@@ -81,8 +101,24 @@ const state: State = {
   counts: { sent: 1, acknowledged: 2, deadLettered: 3, expired: 4, purged: 5, dropped: 6 },
   recent: ['a', 'b'],
   repeated: ['c'],
-  sources: [{ source: 'orders', floor: 3, taken: [[5, 6] as const, [8, 11] as const] }],
+  sources: [
+    { source: 'orders', floor: 3, taken: [[5, 6] as const, [8, 11] as const] },
+    { source: 'again', floor: 0, taken: [], anewAt: 1_700_000_000 },
+    { source: 'anew', floor: 0, taken: [], first: 7 },
+  ],
   wake: 28_333_333,
+  keepAlive: { upTo: 7, born: 1_700_000_000, seen: 1_700_000_001 },
+  front: { first: 1, expires: 1_700_000_000_123 },
+  outgoing: [{ first: 11, count: 2, failures: 5, number: 3 }],
+  nextForward: 5,
+  forwardRetry: { at: 1_700_000_000_123, tries: 2, mayBeTaken: false },
+  apart: [{ first: 13, count: 4, key: 'm' }],
+  litter: [{ key: 'p', first: 17 }],
+  copies: ['k'],
+  left: ['l'],
+  rejected: ['r'],
+  forgotSource: true,
+  awaited: [1_700_000_001_000, 1_700_000_030_000],
 };
 
 const messages: readonly OutgoingMessage[] = [
@@ -103,6 +139,39 @@ describe('what is written is read again', () => {
   it('a state, every field of it', () => {
     expect(decodeState(copy(encodeState(state)))).toEqual(state);
     expect(decodeState(copy(encodeState(emptyState('x'))))).toEqual(emptyState('x'));
+  });
+
+  it('a state without what came later, as it was written before that came', () => {
+    const bytes = encodeState({ ...emptyState('x'), wake: 5 });
+    const layout = unpack('state', bytes, (value) => value);
+    expect(layout).toEqual([1, 'x', 1, [], [], [], [], [], 1, 0, [0, 0, 0, 0, 0, 0], [], [], [], 5]);
+  });
+
+  it('a state of before, of whose second copies nobody knows the keys', () => {
+    const page = [1, 'p', 1, 9, 0, 0, 1, 2];
+    const before = pack([1, 'x', 10, [page], [], [], [], [], 1, 0, [9, 0, 0, 0, 0, 0], [], [], [], 0]);
+    expect(decodeState(before).copies).toEqual(['*']);
+  });
+
+  it('a state with messages in a page that may be repeats, and without second copies', () => {
+    const page = { ...references[0], key: 'p', level: 1, offset: 0, flagged: true } as Reference;
+    const before = { ...emptyState('x'), references: [page] };
+    expect(decodeState(copy(encodeState(before))).copies).toEqual([]);
+  });
+
+  it('a state from before anybody was said to sleep for it', () => {
+    const bytes = encodeState({ ...emptyState('x'), forgotSource: true });
+    const layout = unpack('state', bytes, (value) => value);
+    expect(layout.at(-1)).toEqual([0, [], [], [], [], [], [], [], 1]);
+    expect(decodeState(copy(bytes)).awaited).toEqual([]);
+  });
+
+  it('a state from before a refusal was told from a forward of which nobody heard', () => {
+    const retry = { at: 1_700_000_000_123, tries: 2, mayBeTaken: true };
+    const bytes = encodeState({ ...emptyState('x'), forwardRetry: retry });
+    const layout = unpack('state', bytes, (value) => value);
+    expect(layout.at(-1)).toEqual([0, [], [1_700_000_000_123, 2]]);
+    expect(decodeState(copy(bytes)).forwardRetry).toEqual(retry);
   });
 
   it('a page', () => {
@@ -171,7 +240,7 @@ describe('what is damaged is refused as such', () => {
 });
 
 it.each(codecs.slice(0, 3))('a %s of a newer version is UNAVAILABLE: newer code reads it', (_, bytes, decode) => {
-  const newer = pack([2, ...unpack('value', bytes, (value) => value).slice(1)]);
+  const newer = pack([9, ...unpack('value', bytes, (value) => value).slice(1)]);
   expect(failureOf(() => decode(newer))).toMatchObject({ code: 'UNAVAILABLE', retryable: true });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { settle } from '../../../lib/shard/turn.ts';
+import { finishTurn } from '../../../lib/shard/turn.ts';
 import { viewOf } from '../../../lib/shard/view.ts';
 import { NOW, OneShard } from './one-shard.ts';
 
@@ -68,9 +68,10 @@ describe('a turn of a topic', () => {
     const context = shard.context(topic(2));
     const turn = shard.decide([shard.send([0, 0], true)], context);
     expect(turn.deliveries).toMatchObject([{ commitFirst: true }]);
-    const { state } = settle(turn.draft, new Map(), context);
+    const { state } = finishTurn(turn.draft, { pushed: new Map() }, context);
     expect(state.flights).toMatchObject([{ first: 1, count: 2, pushing: true, transient: true }]);
-    const after = settle(turn.draft, new Map(turn.deliveries.map((d) => [d, 'sent'])), context);
+    const pushed = new Map(turn.deliveries.map((delivery) => [delivery, 'sent' as const]));
+    const after = finishTurn(turn.draft, { pushed }, context);
     expect(after.state).toMatchObject({ flights: [], held: [], counts: { acknowledged: 2 } });
   });
 });
@@ -91,7 +92,7 @@ describe('after a dead master of a topic', () => {
     const shard = new OneShard();
     const context = shard.context(topic(2));
     const { draft } = shard.decide([shard.send([0], true)], context);
-    shard.state = settle(draft, new Map(), context).state;
+    shard.state = finishTurn(draft, { pushed: new Map() }, context).state;
     const { turn } = shard.take([], { ...topic(2), takeover: true });
     expect(turn.deliveries).toEqual([]);
     expect(shard.state).toMatchObject({ flights: [], counts: { dropped: 1 } });

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { cloudLimits as limits } from '../../../lib/model/limits.ts';
-import { isDead, leaseFrom } from '../../../lib/shard/lease.ts';
+import { isDead, leaseFrom } from '../../../lib/shard/state/lease.ts';
 
 it('a lease lasts for the time that the limits give it', () => {
   expect(leaseFrom('nonce', 1000, limits)).toEqual({ nonce: 'nonce', until: 1000 + limits.leaseMs });

@@ -1,16 +1,17 @@
 import { type Limits, localLimits } from '../../../lib/model/limits.ts';
 import type { AckMode, Message } from '../../../lib/model/message.ts';
-import type { PushOutcome } from '../../../lib/shard/conclude.ts';
-import type { Context, Lookup } from '../../../lib/shard/draft.ts';
-import type { Entry, Request } from '../../../lib/shard/entry.ts';
-import { decodePage, type Reference } from '../../../lib/shard/reference.ts';
-import { emptyState, type State } from '../../../lib/shard/state.ts';
-import { type Settled, settle, type Turn, takeTurn } from '../../../lib/shard/turn.ts';
+import type { Entry, Request } from '../../../lib/shard/codec/entry.ts';
+import type { PushOutcome } from '../../../lib/shard/conclude/conclude.ts';
+import type { ForwardOutcome } from '../../../lib/shard/plan/forwards.ts';
+import type { Context, Lookup } from '../../../lib/shard/state/draft.ts';
+import { decodePage, type Reference } from '../../../lib/shard/state/reference.ts';
+import { emptyState, type State } from '../../../lib/shard/state/state.ts';
+import { decideTurn, type FinishedTurn, finishTurn, type Turn } from '../../../lib/shard/turn.ts';
 
 export const NOW = 1_700_000_000_000;
 const BORN = NOW / 1000;
 
-export type Taken = { readonly turn: Turn; readonly settled: Settled };
+export type Taken = { readonly turn: Turn; readonly settled: FinishedTurn };
 
 /** One shard whose items lie in a map; a turn that is not told otherwise pushes well and commits. */
 export class OneShard {
@@ -58,8 +59,15 @@ export class OneShard {
 
   context(over: Partial<Context> = {}): Context {
     const pageKey = `page${++this.#turns}`;
-    const queue = { deadLetters: true, audience: undefined };
-    return { now: NOW, limits: this.limits, takeover: false, epoch: '', pageKey, ...queue, ...over };
+    const queue = {
+      deadLetters: true,
+      audience: undefined,
+      bodiesExpire: false,
+      congested: new Set<string>(),
+      refused: new Map<string, number>(),
+    };
+    const { now = NOW } = over;
+    return { now, date: now, limits: this.limits, takeover: false, epoch: '', pageKey, ...queue, ...over };
   }
 
   decide(entries: readonly Entry[], context: Context): Turn {
@@ -69,18 +77,26 @@ export class OneShard {
       batch: (key) => (read.has(key) ? (this.batches.get(key) ?? null) : undefined),
     };
     for (;;) {
-      const decided = takeTurn(this.state, entries, lookup, context);
+      const decided = decideTurn(this.state, entries, lookup, context);
       if (decided.kind === 'turn') return decided;
       for (const key of [...decided.pages, ...decided.batches]) read.add(key);
     }
   }
 
-  /** Decides, pushes with one outcome for all, and commits. */
-  take(entries: readonly Entry[], over: Partial<Context> = {}, outcome: PushOutcome = 'sent'): Taken {
+  /** Decides, pushes with one outcome for all, forwards, and commits. */
+  take(
+    entries: readonly Entry[],
+    over: Partial<Context> = {},
+    outcome: PushOutcome = 'sent',
+    forwarded: ForwardOutcome = 'taken',
+  ): Taken {
     const context = this.context(over);
     const turn = this.decide(entries, context);
     const pushes = turn.deliveries.filter(({ consumer }) => consumer.connection !== '');
-    const settled = settle(turn.draft, new Map(pushes.map((delivery) => [delivery, outcome])), context);
+    const pushed = new Map(pushes.map((delivery) => [delivery, outcome]));
+    const { forward } = turn;
+    const outcomes = { pushed, forwarded: forward && { forward, outcome: forwarded } };
+    const settled = finishTurn(turn.draft, outcomes, context);
     this.state = settled.state;
     for (const { key, bytes } of settled.pages) this.pages.set(key, decodePage(key, bytes));
     for (const key of settled.discard) {

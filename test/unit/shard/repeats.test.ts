@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { readyCount } from '../../../lib/shard/draft.ts';
-import type { Request } from '../../../lib/shard/entry.ts';
+import type { Request } from '../../../lib/shard/codec/entry.ts';
+import { readyCount } from '../../../lib/shard/state/draft.ts';
 import { OneShard } from './one-shard.ts';
 
 it('a repeat adds nothing, and a first attempt that is late after its repeat adds nothing', () => {
@@ -89,4 +89,24 @@ it('messages of another shard that can no longer be told are flagged', () => {
   shard.take([shard.entry({ kind: 'forward', key: 'b', source: 'orders', numbers: [1, 39], born: 1 })]);
   expect(shard.state.references.at(-1)).toMatchObject({ key: 'b', offset: 0, count: 1, flagged: true });
   expect(shard.state.counts.sent).toBe(21);
+});
+
+it('a request that was repeated is known for as long, however many consumers leave meanwhile', () => {
+  const shard = new OneShard();
+  const send = shard.send([0]);
+  shard.take([{ ...send, attempt: 2 }]);
+  for (let i = 0; i < 40; i++) {
+    shard.take([shard.entry({ kind: 'leave', consumer: `consumer-${i}`, reason: 'lost' })]);
+  }
+  shard.take([send]);
+  expect(shard.state.counts.sent).toBe(1);
+});
+
+it('a pull that may have been served is not served again', () => {
+  const shard = new OneShard();
+  const pulls = Array.from({ length: 20 }, () => shard.entry({ kind: 'receive', max: 1, deadline: 2 ** 45 }));
+  shard.take([shard.send(Array(40).fill(0)), ...pulls]);
+  expect(shard.state.flights.reduce((sum, { count }) => sum + count, 0)).toBe(20);
+  shard.take(pulls.map((pull) => ({ ...pull, attempt: 2 })));
+  expect(shard.state.flights.reduce((sum, { count }) => sum + count, 0)).toBe(20);
 });

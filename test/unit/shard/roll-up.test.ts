@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { encodeState } from '../../../lib/shard/state-codec.ts';
+import { encodeState } from '../../../lib/shard/codec/state-codec.ts';
 import { OneShard } from './one-shard.ts';
 
 const BATCHES = 10_000;

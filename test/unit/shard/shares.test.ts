@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { dealShares } from '../../../lib/shard/shares.ts';
+import { dealShares } from '../../../lib/shard/plan/shares.ts';
 
 it.each([
   [7, [10, 10, 10], [3, 2, 2]],

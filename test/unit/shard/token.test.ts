@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { decodeToken, encodeToken, type Token } from '../../../lib/shard/token.ts';
+import { decodeToken, encodeToken, type Token } from '../../../lib/shard/codec/token.ts';
 
 const plain: Token = {
   shard: '/queue/orders',

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { AckMode } from '../../../lib/model/message.ts';
-import { readyCount } from '../../../lib/shard/draft.ts';
-import { settle } from '../../../lib/shard/turn.ts';
+import { readyCount } from '../../../lib/shard/state/draft.ts';
+import { finishTurn } from '../../../lib/shard/turn.ts';
 import { NOW, OneShard } from './one-shard.ts';
 
 const bodiesOf = (turn: Parameters<typeof OneShard.given>[0]) =>
@@ -14,8 +14,10 @@ describe('a push that fails', () => {
     expect(readyCount(settled.state)).toBe(1);
     expect(settled.wakeAt).toBeLessThanOrEqual(NOW + 1000);
     const { turn } = shard.take([]);
-    expect(turn.deadLetters).toMatchObject([{ sequence: 1, failures: 1 }]);
-    expect(shard.state.counts.deadLettered).toBe(1);
+    expect(turn.forward).toMatchObject({ commitFirst: true, mayBeRepeat: false });
+    expect(turn.forward?.messages).toMatchObject([{ sequence: 1, failures: 1, number: 1 }]);
+    expect(shard.state).toMatchObject({ outgoing: [], held: [], counts: { deadLettered: 1 } });
+    expect(shard.discarded).toEqual(['batch-1']);
   });
 
   it('leaves the message in a dead-letter queue, however often', () => {
@@ -86,7 +88,7 @@ describe('a takeover', () => {
     const shard = new OneShard({ deliveries: 1, unknownPostMs: 10 });
     shard.take([shard.send([0, 0]), shard.join('client-individual', 1)], {}, 'unknown');
     const { turn } = shard.take([], { takeover: true, now: NOW + 10 });
-    expect(turn.deadLetters).toMatchObject([{ sequence: 1 }]);
+    expect(turn.forward?.messages).toMatchObject([{ sequence: 1 }]);
     expect(OneShard.given(turn)).toMatchObject([{ sequence: 2, redelivered: true }]);
   });
 
@@ -107,8 +109,23 @@ describe('a takeover', () => {
     const shard = new OneShard({ deliveries: 1 });
     shard.take([shard.send([0, 0]), shard.join('client-individual', 1)], {}, 'lost');
     const { turn } = shard.take([shard.join('client-individual', 1)], { takeover: true });
-    expect(turn.deadLetters).toMatchObject([{ sequence: 1 }]);
+    expect(turn.forward?.messages).toMatchObject([{ sequence: 1 }]);
     expect(OneShard.given(turn)).toMatchObject([{ sequence: 2, redelivered: true }]);
+  });
+
+  it('flags what lay behind a delivery whose deadline had passed, and that one as well', () => {
+    const shard = new OneShard();
+    shard.take([shard.send([0]), shard.entry({ kind: 'receive', max: 1, deadline: NOW + 1000 })]);
+    shard.take([shard.join('auto', 1)]);
+    const inbox = [shard.send([0])];
+    const dead = shard.decide(inbox, shard.context());
+    expect(OneShard.given(dead)).toMatchObject([{ sequence: 2, redelivered: false }]);
+    const { turn } = shard.take(inbox, { takeover: true, now: NOW + 1000 });
+    const { turn: next } = shard.take([], { now: NOW + 1000 });
+    expect([turn, next].flatMap(OneShard.given)).toMatchObject([
+      { sequence: 1, redelivered: true },
+      { sequence: 2, redelivered: true },
+    ]);
   });
 
   it('commits before it pushes, so that a third master counts on from there', () => {
@@ -138,12 +155,69 @@ describe('a takeover', () => {
     expect(shard.state).toMatchObject({ flights: [], returned: [], counts: { acknowledged: 1 } });
   });
 
+  describe('after which a cumulative acknowledgement was receipted', () => {
+    const upTo = (sequence: number, deliveryAttempt: number) =>
+      ({ kind: 'acknowledge-up-to', incarnation: 'abcdef', sequence, deliveryAttempt }) as const;
+    /** The master commits what it is about to push, and dies when it has pushed it. */
+    const diedPushing = (transient: boolean) => {
+      const shard = new OneShard();
+      const context = shard.context();
+      const inbox = [shard.send([0, 0]), shard.send([0], transient), shard.join('client', 5)];
+      const { draft } = shard.decide(inbox, context);
+      shard.state = finishTurn(draft, { pushed: new Map() }, context).state;
+      return shard;
+    };
+
+    it('ends what it covers of a push that no commit shows, and the rest is flagged', () => {
+      const shard = diedPushing(false);
+      const { turn } = shard.take([shard.entry(upTo(2, 1))], { takeover: true });
+      expect(OneShard.given(turn)).toMatchObject([{ sequence: 3, attempt: 2, redelivered: true }]);
+      expect(shard.state.counts.acknowledged).toBe(2);
+    });
+
+    it('ends it as well if it names a message that is not persistent', () => {
+      const shard = diedPushing(true);
+      const { turn } = shard.take([shard.entry(upTo(3, 1))], { takeover: true });
+      expect(OneShard.given(turn)).toEqual([]);
+      expect(shard.state).toMatchObject({ flights: [], returned: [], counts: { acknowledged: 3, dropped: 0 } });
+    });
+
+    it('drops what is not persistent where its consumer left', () => {
+      const shard = diedPushing(true);
+      const consumer = shard.state.consumers[0]?.id ?? '';
+      shard.take([shard.entry({ kind: 'leave', consumer, reason: 'lost' })], { takeover: true });
+      expect(shard.state).toMatchObject({ returned: [{ first: 1 }, { first: 2 }], counts: { dropped: 1 } });
+    });
+
+    it('ends a delivery whose deadline has passed meanwhile', () => {
+      const shard = new OneShard({ unknownPostMs: 10 });
+      const context = shard.context();
+      const { draft, deliveries } = shard.decide([shard.send([0]), shard.join('client', 5)], context);
+      const pushed = new Map(deliveries.map((delivery) => [delivery, 'unknown' as const]));
+      shard.state = finishTurn(draft, { pushed }, context).state;
+      const { turn } = shard.take([shard.entry(upTo(1, 1))], { takeover: true, now: NOW + 10 });
+      expect(OneShard.given(turn)).toEqual([]);
+      expect(shard.state.counts.acknowledged).toBe(1);
+    });
+  });
+
+  it('takes the acknowledgement by its id of a message that a dead master pushed', () => {
+    const shard = new OneShard();
+    shard.take([shard.join('client-individual', 1)]);
+    const consumer = shard.state.consumers[0]?.id ?? '';
+    const byId = (index: number) =>
+      shard.entry({ kind: 'acknowledge-message', consumer, key: 'batch-2', index, upTo: false });
+    const { turn } = shard.take([shard.send([0, 0]), byId(0)], { takeover: true });
+    expect(OneShard.given(turn)).toMatchObject([{ sequence: 2 }]);
+    expect(shard.state.counts.acknowledged).toBe(1);
+  });
+
   it('drops transient messages that were being pushed, and counts them', () => {
     const shard = new OneShard();
     const context = shard.context();
     const { draft, deliveries } = shard.decide([shard.send([0], true), shard.join('client-individual', 5)], context);
     expect(deliveries).toMatchObject([{ commitFirst: true, flights: [{ pushing: true }] }]);
-    shard.state = settle(draft, new Map(), context).state;
+    shard.state = finishTurn(draft, { pushed: new Map() }, context).state;
     const { turn } = shard.take([], { takeover: true });
     expect(turn.deliveries).toEqual([]);
     expect(shard.state).toMatchObject({ flights: [], returned: [], counts: { dropped: 1 } });
@@ -197,14 +271,14 @@ describe('expiry', () => {
     const shard = new OneShard();
     expect(shard.take([shard.send([NOW + 100, NOW + 500, 0])]).settled.wakeAt).toBe(NOW + 100);
     expect(shard.take([], { now: NOW + 100 }).settled.wakeAt).toBe(NOW + 500);
-    expect(shard.take([], { now: NOW + 500 }).settled.wakeAt).toBeGreaterThan(NOW + 60_000);
+    expect(shard.take([], { now: NOW + 500 }).settled.wakeAt).toBeUndefined();
     expect(shard.state.counts.expired).toBe(2);
   });
 
   it('does not wake for an expiry that is over, behind a message that stays', () => {
     const shard = new OneShard();
     const { settled } = shard.take([shard.send([0, NOW - 1])]);
-    expect(settled.wakeAt).toBeGreaterThan(NOW + 60_000);
+    expect(settled.wakeAt).toBeUndefined();
     const { turn } = shard.take([shard.join('auto', 5)]);
     expect(bodiesOf(turn)).toEqual(['batch-1/0']);
     expect(shard.state.counts.expired).toBe(1);
@@ -222,17 +296,49 @@ describe('expiry', () => {
 });
 
 describe('what is missing', () => {
-  it('counts the messages of a missing batch as dropped, and goes on', () => {
+  it('keeps the messages of a missing batch apart, goes on, and has a purge remove them', () => {
     const shard = new OneShard();
     const inbox = [shard.send([0, 0]), shard.send([0])];
     shard.batches.delete('batch-1');
     const { turn } = shard.take([...inbox, shard.join('auto', 5)]);
     expect(turn.missing).toEqual(['batch-1']);
     expect(bodiesOf(turn)).toEqual(['batch-2/0']);
-    expect(shard.state.counts).toMatchObject({ dropped: 2, acknowledged: 1 });
+    expect(shard.state.apart).toEqual([{ first: 1, count: 2, key: 'batch-1' }]);
+    expect(shard.state.counts).toMatchObject({ dropped: 0, acknowledged: 1 });
+    shard.take([shard.entry({ kind: 'purge' })]);
+    expect(shard.state).toMatchObject({ apart: [], counts: { purged: 2 } });
   });
 
-  it.each([false, true])('counts the messages of a missing page as dropped, and goes on (takeover: %s)', (takeover) => {
+  it('counts non-persistent messages of a missing batch as dropped', () => {
+    const shard = new OneShard();
+    const send = shard.send([0, 0], true);
+    shard.batches.clear();
+    shard.take([send, shard.join('auto', 5)]);
+    expect(shard.state).toMatchObject({ apart: [], counts: { dropped: 2 } });
+  });
+
+  it('tells no more than so many ranges apart, and counts the others as dropped', () => {
+    const shard = new OneShard();
+    const sends = Array.from({ length: 130 }, () => shard.send([0]));
+    for (const [i, { id }] of sends.entries()) if (i % 2 === 0) shard.batches.delete(`batch-${Number(id)}`);
+    shard.take([...sends, shard.join('auto', 1000)]);
+    expect(shard.state.apart).toHaveLength(64);
+    expect(shard.state.counts).toMatchObject({ sent: 130, dropped: 1, acknowledged: 65 });
+  });
+
+  it('keeps an outgoing message apart whose body is missing, and forwards the others', () => {
+    const shard = new OneShard({ deliveries: 1 });
+    shard.take([shard.send([0]), shard.send([0]), shard.join('client-individual', 5)]);
+    shard.batches.delete('batch-1');
+    const { turn } = shard.take([
+      shard.entry({ kind: 'reject', incarnation: 'abcdef', deliveries: [{ first: 1, count: 2, attempt: 1 }] }),
+    ]);
+    expect(turn.forward?.messages).toMatchObject([{ sequence: 2, number: 2 }]);
+    expect(turn.missing).toEqual(['batch-1']);
+    expect(shard.state).toMatchObject({ outgoing: [], apart: [{ first: 1, count: 1 }], counts: { deadLettered: 1 } });
+  });
+
+  it.each([false, true])('keeps the messages of a missing page apart, and goes on (takeover: %s)', (takeover) => {
     const shard = new OneShard({ referencesPerLevel: 3 });
     shard.take(Array.from({ length: 20 }, () => shard.send([0])));
     const lost = shard.state.references.find(({ level }) => level > 0);
@@ -241,7 +347,8 @@ describe('what is missing', () => {
     const bodies = bodiesOf(shard.take([shard.join('auto', 50)], { takeover }).turn);
     expect(bodies).toHaveLength(20 - lost.count);
     expect(new Set(bodies).size).toBe(20 - lost.count);
-    expect(shard.state.counts).toMatchObject({ sent: 20, dropped: lost.count, acknowledged: 20 - lost.count });
+    expect(shard.state.counts).toMatchObject({ sent: 20, dropped: 0, acknowledged: 20 - lost.count });
+    expect(shard.state.apart).toMatchObject([{ first: lost.first, count: lost.count }]);
     expect(shard.state).toMatchObject({ references: [], held: [], returned: [], flights: [] });
   });
 });

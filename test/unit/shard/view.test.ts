@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Entry } from '../../../lib/shard/entry.ts';
+import type { Entry } from '../../../lib/shard/codec/entry.ts';
 import { viewOf } from '../../../lib/shard/view.ts';
 import { NOW, OneShard } from './one-shard.ts';
 

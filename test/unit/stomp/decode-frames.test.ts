@@ -40,6 +40,10 @@ describe('a message of whole frames', () => {
     expect(decode('SEND\nreceipt:1\nx:').error?.details).toEqual({ receipt: '1' });
   });
 
+  it('names the command that is none rather than the end that is missing', () => {
+    expect(decode('FETCH\n').error?.message).toContain('"FETCH" is no command');
+  });
+
   it('reports a faulty frame as such', () => {
     expect(decode('BEGIN\n\n\0FETCH\n\n').error?.message).toContain('"FETCH"');
   });

@@ -87,16 +87,26 @@ describe('the role', () => {
 
 describe('an unknown command', () => {
   it('is refused by name, with the list of what is allowed', () => {
-    expect(errorOf('FETCH\n').message).toBe(
+    expect(errorOf('FETCH\n\n').message).toBe(
       '"FETCH" is no command of a client; allowed are CONNECT, STOMP, SEND, SUBSCRIBE, UNSUBSCRIBE, ACK, NACK, BEGIN, COMMIT, ABORT, DISCONNECT.',
     );
     expect(errorOf('SEND\n\n\0', { role: 'client' }).message).toContain('of a server; allowed are CONNECTED');
   });
 
-  it('is refused as soon as its line is complete', () => {
+  it('is refused as soon as its head is complete, for the receipt that it may ask for', () => {
     const parsing = parser();
-    expect(parsing.push(Buffer.from('send')).error).toBeUndefined();
-    expect(parsing.push(Buffer.from('\n')).error?.message).toContain('"send"');
+    expect(parsing.push(Buffer.from('send\nreceipt:r\n')).error).toBeUndefined();
+    const { error } = parsing.push(Buffer.from('\n'));
+    expect(error?.message).toContain('"send"');
+    expect(error?.details).toEqual({ receipt: 'r' });
+  });
+
+  it.each([
+    ['a NUL', 'FETCH\n\0'],
+    ['a header line that is too long', `FETCH\na:${'x'.repeat(9000)}`],
+    ['too many headers', `FETCH\n${'a:1\n'.repeat(65)}`],
+  ])('is what is wrong, whatever follows it: %s', (_, text) => {
+    expect(errorOf(text).message).toContain('"FETCH" is no command');
   });
 
   it('is refused without a line end once it is longer than any command', () => {
@@ -112,7 +122,7 @@ describe('an unknown command', () => {
   });
 
   it('is refused as invalid UTF-8 if it is that', () => {
-    expect(errorOf(Buffer.from([0x53, 0xff, 0x0a])).message).toBe('The command is not valid UTF-8.');
+    expect(errorOf(Buffer.from([0x53, 0xff, 0x0a, 0x0a])).message).toBe('The command is not valid UTF-8.');
     expect(errorOf('aaaaaaaaaaaé').message).toContain('is no command');
   });
 });
@@ -135,12 +145,24 @@ describe('the body (STOMP 1.2, "Body" and "Header content-length")', () => {
     expect(error.message).toContain(`The content-length "${length}" is not valid`);
   });
 
-  it('is refused at once where the frame allows none, with and without a content-length', () => {
-    const message = 'A SUBSCRIBE frame has no body: a NUL follows its empty line.';
-    expect(errorOf('SUBSCRIBE\nid:1\n\nx').message).toBe(message);
-    expect(errorOf('SUBSCRIBE\nid:1\ncontent-length:1\n\n').message).toBe(message);
-    expect(errorOf('RECEIPT\n\nx', { role: 'client' }).code).toBe('INVALID_FRAME');
-    expect(frameOf('ACK\nid:1\ncontent-length:0\n\n\0').command).toBe('ACK');
+  it.each<StompVersion>(['1.0', '1.1', '1.2'])('is read and dropped in %s where the frame has none', (version) => {
+    for (const text of ['CONNECT\nlogin:guest\n\n\n\0', 'SUBSCRIBE\nid:1\n\nx\0', 'ACK\ncontent-length:2\n\n\0x\0']) {
+      const [frame, next, ...more] = parse(`${text}SEND\n\nnext\0`, { version }).frames;
+      expect(frame?.body).toHaveLength(0);
+      expect(Buffer.from(next?.body ?? []).toString()).toBe('next');
+      expect(more).toEqual([]);
+    }
+  });
+
+  it('is bounded where the frame has none', () => {
+    const limits = { ...localLimits, frameBytes: 40 };
+    expect(errorOf(`SUBSCRIBE\nid:1\n\n${'x'.repeat(40)}`, { limits }).code).toBe('BODY_TOO_LARGE');
+    expect(errorOf('SUBSCRIBE\ncontent-length:40\n\n', { limits }).code).toBe('BODY_TOO_LARGE');
+  });
+
+  it('is refused in the frame of a server that has none', () => {
+    const message = 'A RECEIPT frame has no body: a NUL follows its empty line.';
+    expect(errorOf('RECEIPT\n\nx', { role: 'client' }).message).toBe(message);
   });
 
   it.each(['MESSAGE', 'ERROR'])('is allowed in a %s of a server', (command) => {
@@ -245,6 +267,50 @@ describe('heart-beats (STOMP 1.2, "Heart-beating")', () => {
     expect(parsing.push(Buffer.from('\n'))).toMatchObject({ heartBeats: 1, frames: [] });
     expect(parsing.consumed).toBe(2);
   });
+
+  it('are not what a NUL between frames is, which is passed over', () => {
+    const { frames, heartBeats, error } = parse('\0SEND\n\nx\0\0\n\0SUBSCRIBE\nid:1\n\n\0\0');
+    expect(error).toBeUndefined();
+    expect(frames.map(({ command }) => command)).toEqual(['SEND', 'SUBSCRIBE']);
+    expect(heartBeats).toBe(1);
+  });
+});
+
+describe('the version (STOMP 1.2, "Protocol Negotiation")', () => {
+  const asked = (headers: string, rest: string) => parse(`${headers}\n\0${rest}`, { version: undefined });
+
+  it.each([
+    ['1.0 where none is named', 'CONNECT\n', '1.0'],
+    ['1.0 by name', 'CONNECT\naccept-version:1.0\n', '1.0'],
+    ['1.1', 'CONNECT\naccept-version:1.0,1.1\n', '1.1'],
+    ['1.2', 'STOMP\naccept-version:1.1,1.2\n', '1.2'],
+  ])('is that of the CONNECT before, in the same piece, too: %s', (_, head, version) => {
+    const { frames, error, version: agreed } = asked(head, 'SEND\n a: D:\\new\n\nhi\0');
+    expect(agreed).toBe(version);
+    expect(error).toBeUndefined();
+    const meant = version === '1.0' ? { a: 'D:\\new' } : { ' a': ' D:\new' };
+    expect(frames[1]?.headers).toEqual(meant);
+  });
+
+  it('of 1.0 has no escapes that could be wrong', () => {
+    expect(asked('CONNECT\n', 'SEND\nfile:C:\\temp\n\nhi\0').frames[1]?.headers).toEqual({ file: 'C:\\temp' });
+    expect(asked('CONNECT\naccept-version:1.2\n', 'SEND\nfile:C:\\temp\n\nhi\0').error?.code).toBe('INVALID_HEADER');
+  });
+
+  it('is that of the head of CONNECT itself: padded headers are those of 1.0', () => {
+    const padded = 'CONNECT\n login : u \npasscode: p\n';
+    expect(asked(padded, '').frames[0]?.headers).toEqual({ login: 'u', passcode: 'p' });
+    const exact = asked(`${padded}accept-version:1.1\n`, '').frames[0]?.headers;
+    expect(exact).toEqual({ ' login ': ' u ', passcode: ' p', 'accept-version': '1.1' });
+  });
+
+  it('is agreed on once', () => {
+    expect(asked('CONNECT\naccept-version:1.2\n', 'CONNECT\n\n\0').version).toBe('1.2');
+  });
+
+  it('is none where none is shared', () => {
+    expect(asked('CONNECT\naccept-version:3.0\n', '').version).toBeUndefined();
+  });
 });
 
 describe('a stream in pieces', () => {
@@ -277,13 +343,6 @@ describe('a stream in pieces', () => {
   it('accepts octets that are no Buffer', () => {
     const octets = new Uint8Array([1, ...Buffer.from('BEGIN\n\n\0'), 1]);
     expect(parser().push(octets.subarray(1, -1)).frames).toHaveLength(1);
-  });
-
-  it('is read by another version once that is set', () => {
-    const parsing = parser({ version: '1.2' });
-    expect(parsing.push(Buffer.from('CONNECT\naccept-version:1.0\n\n\0')).error).toBeUndefined();
-    parsing.version = '1.0';
-    expect(parsing.push(Buffer.from('SEND\na: \\t\n\n\0')).frames).toMatchObject([{ headers: { a: '\\t' } }]);
   });
 });
 
@@ -358,7 +417,7 @@ describe('an error', () => {
     ['a wrong content-length', 'SEND\nreceipt:r\\c1\ncontent-length:x\n\n\0'],
     ['a content-length that is too long', 'SEND\nreceipt:r\\c1\ncontent-length:99999999\n\n'],
     ['a content-length that is too short', 'SEND\nreceipt:r\\c1\ncontent-length:1\n\nab\0'],
-    ['a body where there is none', 'BEGIN\nreceipt:r\\c1\n\nab\0'],
+    ['a command that is none', 'FETCH\nreceipt:r\\c1\n\nab\0'],
     ['no empty line', 'SEND\nreceipt:r\\c1\0'],
     ['a header line that is too long', `SEND\nreceipt:r\\c1\na:${'x'.repeat(9000)}`],
   ])('names the receipt that the frame asks for: %s (STOMP 1.2, "ERROR")', (_, text) => {

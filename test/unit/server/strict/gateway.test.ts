@@ -4,6 +4,7 @@ import { WebSocket } from 'ws';
 import { apiGatewayPush } from '../../../../lib/gateway/api-gateway.ts';
 import type { BrokerOptions, RunningBroker } from '../../../../lib/server/options.ts';
 import { startBroker } from '../../../../lib/server/start-broker.ts';
+import { handedOn } from '../../../../lib/server/strict/result-size.ts';
 import type { StrictOptions } from '../../../../lib/server/strict/rules.ts';
 import { RawStomp, textOf } from '../../../raw-stomp.ts';
 
@@ -158,7 +159,7 @@ describe('a post', () => {
 
 describe('a connection that is gone without a $disconnect', () => {
   it('is found out by a probe, and gives back what it had', async () => {
-    await start({ lostDisconnects: 1 }, { probeMs: 500 });
+    await start({ lostDisconnects: 1 }, { probeMs: 1000 });
     const { raw } = await openSession();
     await raw.confirm('SEND\ndestination:q\nreceipt:r\n\nbody\0', 'r');
     raw.send('SUBSCRIBE\nid:s\ndestination:q\nack:client-individual\n\n\0');
@@ -166,4 +167,25 @@ describe('a connection that is gone without a $disconnect', () => {
     raw.destroy();
     await expect.poll(() => depthAndConsumers('q'), { timeout: 10_000 }).toMatchObject({ depth: 1, consumers: 0 });
   });
+});
+
+it('an upgrade whose URL has more than 4,096 characters is refused, whatever is in it', async () => {
+  await start();
+  const socket = new WebSocket(`${broker.webSocketUrl}?access_token=${'x'.repeat(4096)}`, ['v12.stomp']);
+  const [, response] = (await once(socket, 'unexpected-response')) as [unknown, { statusCode: number }];
+  expect(response.statusCode).toBe(414);
+  socket.on('error', () => {});
+  socket.terminate();
+});
+
+it('a result that Lambda would not hand on is a failure of the API, as it is with what it escapes', () => {
+  const result = (body: string) => ({ statusCode: 200, body });
+  expect(handedOn(result('x'.repeat(6_000_000)))).toEqual(result('x'.repeat(6_000_000)));
+  expect(handedOn(result('"'.repeat(6_000_000)))).toMatchObject({ statusCode: 500 });
+});
+
+it('a post of which nobody knows whether it arrived ends the connection, so that its client asks again', async () => {
+  await start({ unknownPosts: 1 });
+  const { raw } = await openSession();
+  await raw.closed;
 });

@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import type { Functions } from '../../../../lib/server/functions.ts';
+import type { Invocables } from '../../../../lib/server/invocations.ts';
 import { chanceOf } from '../../../../lib/server/strict/chance.ts';
 import { Environments } from '../../../../lib/server/strict/environments.ts';
 import { Gateway } from '../../../../lib/server/strict/gateway.ts';
@@ -13,9 +13,9 @@ let server: Server;
 afterEach(() => server.closeAllConnections());
 
 /** A gateway before these functions; the others do nothing. */
-async function gatewayTo(functions: Partial<Functions>): Promise<{ gateway: Gateway; url: string }> {
+async function gatewayTo(functions: Partial<Invocables>): Promise<{ gateway: Gateway; url: string }> {
   const done = async () => ({ statusCode: 200, headers: {} });
-  const all = { connect: done, frame: done, disconnect: done, ...functions } as Functions;
+  const all = { connect: done, frame: done, disconnect: done, ...functions } as Invocables;
   const rules = rulesOf({ integrationMs: 100, refusedPosts: 0 });
   const gateway = new Gateway(new Environments(() => all), rules, chanceOf(1), () => 'c');
   server = createServer().on('upgrade', gateway.upgrade).listen(0, '127.0.0.1');
@@ -74,8 +74,8 @@ it('the gateway answers for a function that fails, or that is too slow', async (
 
 it('an environment runs one invocation at a time, and is used again', async () => {
   let made = 0;
-  const environments = new Environments(() => ({ number: ++made }) as unknown as Functions);
-  const numberOf = (functions: Functions) => (functions as unknown as { number: number }).number;
+  const environments = new Environments(() => ({ number: ++made }) as unknown as Invocables);
+  const numberOf = (functions: Invocables) => (functions as unknown as { number: number }).number;
   const { promise: first, resolve: endFirst } = Promise.withResolvers<void>();
   const busy = environments.invoke(async (functions) => {
     await first;

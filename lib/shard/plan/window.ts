@@ -1,0 +1,31 @@
+import type { Limits } from '../../model/limits.ts';
+import { total } from '../state/draft.ts';
+import { bySequence, meets } from '../state/ranges.ts';
+import type { State } from '../state/state.ts';
+
+/** What a range of outgoing messages takes of a head, about, and a reference that it holds besides its key: in octets. */
+const RANGE_BYTES = 14;
+const REFERENCE_BYTES = 30;
+
+type Leaving = Pick<State, 'outgoing' | 'held'>;
+
+/**
+ * How many more messages may be in flight. What waits for another shard has room of its own, so that one which refuses
+ * it does not stop this one; only where that is used up too is nothing more given out that might have to wait.
+ */
+export function windowOf(draft: Leaving & Pick<State, 'flights'>, limits: Limits): number {
+  return isFullOfOutgoing(draft, limits) ? 0 : Math.max(0, limits.inFlightPerShard - total(draft.flights));
+}
+
+/** Whether outgoing messages take up so much of the head that nothing more is delivered. */
+export function isFullOfOutgoing(draft: Leaving, { outgoingBytes }: Limits): boolean {
+  return draft.outgoing.length > 0 && outgoingBytesOf(draft) >= outgoingBytes;
+}
+
+/** What outgoing messages take of the head: their ranges, and the references that say where their bodies lie. */
+function outgoingBytesOf({ outgoing, held }: Leaving): number {
+  const sorted = outgoing.toSorted(bySequence);
+  let bytes = outgoing.length * RANGE_BYTES;
+  for (const reference of held) if (meets(sorted, reference)) bytes += REFERENCE_BYTES + reference.key.length;
+  return bytes;
+}

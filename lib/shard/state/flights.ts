@@ -1,0 +1,182 @@
+import type { DeliveryRange } from '../codec/entry.ts';
+import { type Context, type Draft, total } from './draft.ts';
+import { endOf } from './ranges.ts';
+import { putBack } from './ready.ts';
+import type { Flight, Returned } from './state.ts';
+
+type Ranged = { readonly first: number; readonly count: number };
+
+/** Cuts the part that overlaps `[first, end)` out of a list of ranges: the rest stays in its place and order. */
+function cut<R extends Ranged>(ranges: readonly R[], want: (r: R) => boolean, first: number, end: number): [R[], R[]] {
+  const rest: R[] = [];
+  const out: R[] = [];
+  for (const range of ranges) {
+    const from = Math.max(first, range.first);
+    const to = Math.min(end, endOf(range));
+    if (from >= to || !want(range)) {
+      rest.push(range);
+      continue;
+    }
+    if (range.first < from) rest.push({ ...range, count: from - range.first });
+    out.push({ ...range, first: from, count: to - from });
+    if (to < endOf(range)) rest.push({ ...range, first: to, count: endOf(range) - to });
+  }
+  return [rest, out];
+}
+
+/** Takes deliveries out of flight. Those of an earlier attempt are over already: they match nothing. */
+export function landFlights(draft: Draft, delivery: DeliveryRange): Flight[] {
+  const matches = (flight: Flight) => flight.attempt === delivery.attempt;
+  const [rest, landed] = cut(draft.flights, matches, delivery.first, endOf(delivery));
+  if (landed.length > 0) draft.flights = rest;
+  return landed;
+}
+
+/**
+ * Takes messages out of the ready ones whose delivery may be answered still: those that a dead master may have pushed
+ * as this attempt, or as the next one after it, and those whose delivery ended with its connection.
+ * @param may says which of these
+ */
+export function clearSuspects(
+  draft: Draft,
+  delivery: DeliveryRange,
+  may: (range: Returned) => boolean = () => true,
+): Returned[] {
+  const isNamed = ({ attempt, suspect, lost }: Returned) =>
+    attempt === delivery.attempt ? suspect || lost : suspect && attempt === delivery.attempt + 1;
+  const matches = (range: Returned) => isNamed(range) && may(range);
+  const [rest, cleared] = cut(draft.returned, matches, delivery.first, endOf(delivery));
+  if (cleared.length > 0) draft.returned = rest;
+  return cleared;
+}
+
+/**
+ * All that the consumer got up to this delivery, in the order of delivery. An earlier post of which nobody knows
+ * whether it arrived is not part of that: its deliveries have a deadline, and come back. @see STOMP 1.2 SUBSCRIBE,
+ * ack:client
+ */
+export function landUpTo(draft: Draft, sequence: number, attempt: number): Flight[] {
+  const at = draft.flights.findIndex((f) => f.attempt === attempt && sequence >= f.first && sequence < endOf(f));
+  const named = draft.flights[at];
+  if (!named) return [];
+  const landed: Flight[] = [];
+  draft.flights = draft.flights.flatMap((flight, i) => {
+    if (flight.consumer !== named.consumer || i > at) return [flight];
+    const isDoubtful = flight.deadline > 0 && flight.deadline !== named.deadline;
+    if (i < at && isDoubtful) return [flight];
+    if (i < at) {
+      landed.push(flight);
+      return [];
+    }
+    const count = sequence + 1 - flight.first;
+    landed.push({ ...flight, count });
+    return count === flight.count ? [] : [{ ...flight, first: sequence + 1, count: flight.count - count }];
+  });
+  return landed;
+}
+
+/** How a delivery ended without an acknowledgement. */
+export type Ending =
+  /** It counts towards dead-lettering: rejected, past its deadline. */
+  | 'counted'
+  /** The same, and nobody was told: an acknowledgement that is on its way counts still. */
+  | 'late'
+  /** Its connection is lost: it counts for the oldest message, which its consumer was at; and as `late`. */
+  | 'lost'
+  /** The consumer may have had it, and it does not count: unsubscribed, the broker died. */
+  | 'uncounted'
+  /** It never went out. */
+  | 'unsent';
+
+/**
+ * Makes messages ready again, those whose deliveries are exhausted too: `bury` finds them. A dead master may have pushed
+ * them again as the next attempt.
+ */
+export function endDelivery(draft: Draft, flight: Flight, ending: Ending): void {
+  const { first, count, transient } = flight;
+  // Nobody knows whether a dead master pushed it, and it must not be pushed twice.
+  if (draft.isAbsorbedAgain && flight.pushing && transient) {
+    draft.counts.dropped += count;
+    return;
+  }
+  const isCounted = ending === 'counted' || ending === 'late';
+  const failures = flight.failures + (isCounted ? 1 : 0);
+  const suspect = draft.isAbsorbedAgain && !transient;
+  const redelivered = flight.redelivered || ending !== 'unsent' || suspect;
+  const attempt = flight.attempt + (suspect ? 1 : 0);
+  const lost = ending === 'late' || ending === 'lost';
+  putBack(draft, { first, count, attempt, failures, transient, redelivered, suspect, lost });
+}
+
+/** Whether no delivery is left: they go out no more. In a dead-letter queue they always do. */
+export function isExhausted({ failures }: Returned, { deadLetters, limits }: Context): boolean {
+  return deadLetters && failures >= limits.deliveries;
+}
+
+/** Sends ready messages on their way whose deliveries are exhausted. The outcome of a push leaves them to the turn after. */
+export function bury(draft: Draft, context: Context): void {
+  const exhausted = draft.returned.filter((range) => isExhausted(range, context));
+  if (exhausted.length === 0) return;
+  for (const { first, count, failures } of exhausted) {
+    const number = draft.nextForward;
+    const last = draft.outgoing.at(-1);
+    const follows = last && endOf(last) === first && last.number + last.count === number && last.failures === failures;
+    if (follows) draft.outgoing[draft.outgoing.length - 1] = { ...last, count: last.count + count };
+    else draft.outgoing.push({ first, count, failures, number });
+    draft.nextForward += count;
+  }
+  draft.returned = draft.returned.filter((range) => !isExhausted(range, context));
+}
+
+/** Removes consumers; what they had in flight is ready again. */
+export function dismiss(draft: Draft, goes: (consumer: number) => boolean, ending: Ending): void {
+  const gone = new Set(draft.consumers.map((consumer) => consumer.number).filter(goes));
+  if (gone.size === 0) return;
+  draft.consumers = draft.consumers.filter((consumer) => !gone.has(consumer.number));
+  const orphans = draft.flights.filter((flight) => gone.has(flight.consumer));
+  draft.flights = draft.flights.filter((flight) => !gone.has(flight.consumer));
+  const met = new Set<number>();
+  for (const flight of orphans) {
+    const isOldest = ending === 'lost' && !met.has(flight.consumer);
+    met.add(flight.consumer);
+    // A consumer gets messages ahead: of those behind the oldest nobody can say that it failed on them.
+    if (isOldest) endDelivery(draft, { ...flight, count: 1 }, 'late');
+    const rest = isOldest ? { ...flight, first: flight.first + 1, count: flight.count - 1 } : flight;
+    if (rest.count > 0) endDelivery(draft, rest, ending);
+  }
+}
+
+function isLate({ deadline }: Flight, now: number): boolean {
+  return deadline > 0 && deadline <= now;
+}
+
+/** Ends the deliveries whose deadline has passed. @returns how many those were */
+export function passDeadlines(draft: Draft, context: Context, ending: 'counted' | 'late'): number {
+  const late = draft.flights.filter((flight) => isLate(flight, context.now));
+  if (late.length === 0) return 0;
+  draft.flights = draft.flights.filter((flight) => !isLate(flight, context.now));
+  for (const flight of late) endDelivery(draft, flight, ending);
+  return total(late);
+}
+
+/** Moves deadlines of deliveries in flight, which keep their place in the order of delivery. */
+export function extendFlights(draft: Draft, delivery: DeliveryRange, deadline: number): void {
+  draft.flights = draft.flights.flatMap((flight) => {
+    const from = Math.max(delivery.first, flight.first);
+    const to = Math.min(endOf(delivery), endOf(flight));
+    if (from >= to || flight.attempt !== delivery.attempt) return [flight];
+    const parts = [
+      { ...flight, count: from - flight.first },
+      { ...flight, first: from, count: to - from, deadline },
+      { ...flight, first: to, count: endOf(flight) - to },
+    ];
+    return parts.filter((part) => part.count > 0);
+  });
+}
+
+/** How many messages each consumer has in flight, by its number. */
+export function inFlightByConsumer({ flights }: Pick<Draft, 'flights'>): ReadonlyMap<number, number> {
+  const inFlight = new Map<number, number>();
+  for (const { consumer, count } of flights) inFlight.set(consumer, (inFlight.get(consumer) ?? 0) + count);
+  return inFlight;
+}

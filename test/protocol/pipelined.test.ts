@@ -1,0 +1,75 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RawStomp, textOf } from '../raw-stomp.ts';
+import { freshName, type Subject, startSubject } from '../subject.ts';
+
+let broker: Subject;
+beforeAll(async () => {
+  broker = await startSubject();
+});
+afterAll(() => broker.close());
+
+/** Says all in one piece, as a client that waits for no CONNECTED does; gives the replies up to a receipt or an ERROR. */
+async function sayAtOnce(url: string, octets: string, version: '1.0' | '1.1' | '1.2') {
+  const raw = await RawStomp.open(url, version);
+  raw.send(octets);
+  const connected = await raw.next();
+  const answer = connected.command === 'CONNECTED' ? await raw.next() : connected;
+  raw.destroy();
+  return { connected, answer };
+}
+
+/** The one message of a queue, as it lies there. */
+async function storedIn(queue: string) {
+  const response = await fetch(`${broker.url}/v1/queues/${queue}/messages`);
+  const { messages } = (await response.json()) as { messages: { body: string; headers: Record<string, string> }[] };
+  expect(messages).toHaveLength(1);
+  return messages[0];
+}
+
+const doors = [
+  ['over a raw socket', () => broker.rawUrl],
+  ['in one WebSocket message', () => broker.webSocketUrl],
+] as const;
+
+describe.each(doors)('frames that come with CONNECT %s', (_, url) => {
+  it.each([
+    ['D:\\new\\captions', 'D:\\new\\captions'],
+    ['C:\\temp', 'C:\\temp'],
+    [' spaced ', 'spaced'],
+  ])('are of 1.0 where it names no version, which knows no escapes and trims: %j', async (written, meant) => {
+    const queue = freshName();
+    const send = `SEND\ndestination: /queue/${queue}\nfile:${written}\nreceipt:r\n\nhi\0`;
+    const { connected, answer } = await sayAtOnce(url(), `CONNECT\n\n\0${send}`, '1.0');
+    expect(connected.headers.version).toBe('1.0');
+    expect(answer.headers['receipt-id']).toBe('r');
+    expect(await storedIn(queue)).toMatchObject({ body: 'hi', headers: { file: meant } });
+  });
+
+  it.each([
+    ['1.1', 'a\\nb', 'a\nb'],
+    ['1.2', 'a\\r\\nb', 'a\r\nb'],
+  ] as const)('are of %s where it names that', async (version, written, meant) => {
+    const queue = freshName();
+    const send = `SEND\ndestination:/queue/${queue}\nx:${written}\nreceipt:r\n\nhi\0`;
+    const { answer } = await sayAtOnce(url(), `CONNECT\naccept-version:${version}\nhost:a\n\n\0${send}`, version);
+    expect(answer.headers['receipt-id']).toBe('r');
+    expect(await storedIn(queue)).toMatchObject({ headers: { x: meant } });
+  });
+
+  it('are refused by the rules of their version', async () => {
+    const send = `SEND\ndestination:${freshName()}\nx:a\\rb\nreceipt:r\n\nhi\0`;
+    const { answer } = await sayAtOnce(url(), `CONNECT\naccept-version:1.1\nhost:a\n\n\0${send}`, '1.1');
+    expect(answer.headers.code).toBe('INVALID_HEADER');
+    expect(textOf(answer)).toContain('STOMP 1.1 has');
+  });
+
+  it('may have bodies where there are none, and NULs between them', async () => {
+    const queue = freshName();
+    const octets =
+      'CONNECT\naccept-version:1.2\nhost:a\n\n\n\0\0' +
+      `SEND\ndestination:${queue}\n\nhi\0\0\n\0SUBSCRIBE\nid:s\ndestination:${queue}\n\n\n\0`;
+    const { answer } = await sayAtOnce(url(), octets, '1.2');
+    expect(answer).toMatchObject({ command: 'MESSAGE', headers: { subscription: 's' } });
+    expect(textOf(answer)).toBe('hi');
+  });
+});
