@@ -4,7 +4,7 @@ import {
   type ConnectionSubscription,
   changeConnection,
   closeConnection,
-  type EarlyUnsubscribe,
+  type LateUnsubscribe,
   readConnection,
 } from '../broker/sessions/connections.ts';
 import { runBrowser } from '../broker/verbs/browser.ts';
@@ -150,14 +150,16 @@ export class Exchange {
     if (!subscription.browses) {
       await unsubscribe(this.#broker, subscription.destination, [subscription.consumer], 'unsubscribed');
     }
-    await this.#change((record) => ({
-      ...record,
-      subscriptions: record.subscriptions.filter((other) => !isMeant(other)),
-    }));
+    const { limits, clock } = this.#broker;
+    await this.#change((record) => {
+      const rest = { ...record, subscriptions: record.subscriptions.filter((other) => !isMeant(other)) };
+      return keepsOrder(limits) ? rest : withUnsubscribed(rest, { id, at: clock.now(), isEarly: false });
+    });
   }
 
   /**
-   * Remembers an UNSUBSCRIBE whose SUBSCRIBE may come after it, or may have come meanwhile.
+   * Remembers an UNSUBSCRIBE whose SUBSCRIBE may come after it, or may have come meanwhile. One that is said a second
+   * time ends nothing that comes after it.
    * @returns the subscriptions as they are now
    * @throws BrokerError UNKNOWN_SUBSCRIPTION where order is kept
    */
@@ -169,7 +171,8 @@ export class Exchange {
     await this.#change((record) => {
       if (record.subscriptions.some((other) => other.id === id)) return record;
       const now = clock.now();
-      return { ...record, early: [...youngOf(record, now).slice(1 - EARLY_MAX), { id, at: now }] };
+      if (youngOf(record, now).some((other) => other.id === id)) return record;
+      return withUnsubscribed(record, { id, at: now, isEarly: true });
     });
     return this.#record.subscriptions;
   }
@@ -181,19 +184,24 @@ export function keepsOrder({ profile }: Limits): boolean {
 }
 
 /** No message waits longer for its invocation than one may last. @see API Gateway quotas: 29 s an integration */
-const EARLY_MS = 30_000;
+const YOUNG_MS = 30_000;
 /** As many are remembered. */
-const EARLY_MAX = 16;
+const UNSUBSCRIBED_MAX = 16;
 
-function youngOf({ early = [] }: Connection, now: number): readonly EarlyUnsubscribe[] {
-  return early.filter(({ at }) => at > now - EARLY_MS);
+function youngOf({ unsubscribed = [] }: Connection, now: number): readonly LateUnsubscribe[] {
+  return unsubscribed.filter(({ at }) => at > now - YOUNG_MS);
+}
+
+function withUnsubscribed(record: Connection, added: LateUnsubscribe): Connection {
+  const others = youngOf(record, added.at).filter(({ id }) => id !== added.id);
+  return { ...record, unsubscribed: [...others.slice(1 - UNSUBSCRIBED_MAX), added] };
 }
 
 /** A SUBSCRIBE whose UNSUBSCRIBE came before it is over already; undefined if none did. */
 function withoutEarly(record: Connection, id: string, now: number): Connection | undefined {
-  const young = youngOf(record, now);
-  const at = young.findIndex((early) => early.id === id);
-  return at === -1 ? undefined : { ...record, early: young.toSpliced(at, 1) };
+  const isMeant = (other: LateUnsubscribe) => other.isEarly && other.id === id;
+  if (!youngOf(record, now).some(isMeant)) return undefined;
+  return withUnsubscribed(record, { id, at: now, isEarly: false });
 }
 
 /**

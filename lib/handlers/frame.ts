@@ -106,8 +106,9 @@ async function carryOut(
   const { limits } = broker;
   const record = await readRecord(broker, connection);
   if (record instanceof BrokerError) {
-    const { frames, version } = decodeFrames(octets, { limits, version: undefined, role: 'server' });
-    const refused = { error: record, receipt: frames[0]?.headers.receipt };
+    const { frames, version, error } = decodeFrames(octets, { limits, version: undefined, role: 'server' });
+    const receipt = frames[0]?.headers.receipt ?? (error?.details.receipt as string | undefined);
+    const refused = { error: record, receipt };
     return { replies: [], refused, version: version ?? '1.2', isOver: false };
   }
   const agreed = versionOf(record);

@@ -42,6 +42,7 @@ function groupsWhileHeld(groups: GroupedStore, guarded: Guard): GroupedStore {
     homeOf: guarded(groups.homeOf.bind(groups)),
     listHomes: guarded(groups.listHomes.bind(groups)),
     lacking: guarded(groups.lacking.bind(groups)),
+    uncopied: guarded(groups.uncopied.bind(groups)),
     copyBlobs: guarded(groups.copyBlobs.bind(groups)),
     quiet: guarded(groups.quiet.bind(groups)),
     close: guarded(groups.close.bind(groups)),

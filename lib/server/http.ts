@@ -21,25 +21,35 @@ type HttpParts = {
   readonly bodyBytes: number;
   /** For how many octets of bodies there is room at a time. */
   readonly roomBytes?: number;
+  /** The same of bodies whose callers are not known yet; and how long such a one may take to come. */
+  readonly unknownBytes?: number;
+  readonly unknownMs?: number;
   /** Knows the requests that are not answered yet. */
   readonly underWay: Pick<Afterwards, 'defer'>;
 };
 
+const REQUEST_TIMEOUT = 408;
 /** A body that is not larger is read before it is known whose it is. */
 const UNKNOWN_BYTES = 64 * 1024;
 /** The bodies of all requests at a time have room for so many of the largest, and for so many octets. */
 const LARGEST_AT_ONCE = 4;
 const ROOM_BYTES = 128 * 1024 * 1024;
+/** Those of unknown callers have less, and not for long: what they keep is kept from nobody else. */
+const UNKNOWN_ROOM_BYTES = 16 * 1024 * 1024;
+const UNKNOWN_MS = 10_000;
 
 /** Serves REST and the `@connections` API. */
 export function httpServer(parts: HttpParts): Server {
-  const room = new BodyRoom(parts.roomBytes ?? Math.max(ROOM_BYTES, LARGEST_AT_ONCE * parts.bodyBytes));
+  const rooms = {
+    known: new BodyRoom(parts.roomBytes ?? Math.max(ROOM_BYTES, LARGEST_AT_ONCE * parts.bodyBytes)),
+    unknown: new BodyRoom(parts.unknownBytes ?? UNKNOWN_ROOM_BYTES),
+  };
   const server = createServer((request, response) => {
     if (!server.listening) response.setHeader('connection', 'close');
-    const share = room.share();
+    const share = rooms.known.share();
     const answering = async () => {
       try {
-        await answer(parts, request, response, share);
+        await answer(parts, request, response, { share, unknown: rooms.unknown });
       } catch {
         response.destroy();
       } finally {
@@ -52,21 +62,43 @@ export function httpServer(parts: HttpParts): Server {
 }
 
 async function answer(
-  { rest, connections, access, bodyBytes }: HttpParts,
+  { rest, connections, access, bodyBytes, unknownMs = UNKNOWN_MS }: HttpParts,
   request: IncomingMessage,
   response: ServerResponse,
-  share: BodyShare,
+  { share, unknown }: { readonly share: BodyShare; readonly unknown: BodyRoom },
 ): Promise<void> {
-  const refused = access && mayBeLarge(request) ? await refusalOf(access, request) : undefined;
+  const few = access && fewOctets(request);
+  const small = unknown.share();
+  // Who finds no room among the unknown says first who he is.
+  const isUnknown = few !== undefined && small.take(few);
+  const refused = access && !isUnknown ? await refusalOf(access, request) : undefined;
   if (refused) return await refuse(request, response, refused, access);
-  const body = await readBody(request, bodyBytes, share);
+  const reading = readBody(request, bodyBytes, isUnknown ? undefined : share);
+  const body = isUnknown ? await within(unknownMs, reading).finally(small.giveBack) : await reading;
+  if (body === 'late') return breakOff(request, response, unknownMs);
   if (body instanceof BrokerError) return await refuse(request, response, body, access);
   if (isManagement(request)) return await answerManagement(request, response, body, connections);
   writeResult(response, await rest(eventOfRequest(request, body), callerOf(request, response)));
 }
 
-function mayBeLarge({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > UNKNOWN_BYTES;
+/** The length of a body that is read before it is known whose it is; undefined if it is not sure to be short. */
+function fewOctets({ headers }: IncomingMessage): number | undefined {
+  const length = Number(headers['content-length'] ?? 0);
+  return headers['transfer-encoding'] === undefined && length <= UNKNOWN_BYTES ? length : undefined;
+}
+
+async function within<T>(ms: number, work: Promise<T>): Promise<T | 'late'> {
+  const { promise: late, resolve } = Promise.withResolvers<'late'>();
+  const timer = setTimeout(resolve, ms, 'late');
+  return await Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
+
+/** Nothing more is read of what did not come in time. */
+function breakOff(request: IncomingMessage, response: ServerResponse, ms: number): void {
+  const error = new BrokerError('INVALID_REQUEST', `The request's body did not come within ${ms / 1000} s.`);
+  const text = `${JSON.stringify(errorResponse(error).json)}\n`;
+  response.writeHead(REQUEST_TIMEOUT, { 'content-type': 'application/json', connection: 'close' });
+  response.end(text, () => request.socket.destroySoon());
 }
 
 async function refusalOf(access: Access, { headers }: IncomingMessage): Promise<BrokerError | undefined> {
@@ -78,8 +110,15 @@ async function refusalOf(access: Access, { headers }: IncomingMessage): Promise<
   }
 }
 
-/** @returns why it is not read: BODY_TOO_LARGE, OVERLOADED */
-async function readBody(request: IncomingMessage, most: number, share: BodyShare): Promise<Buffer | BrokerError> {
+/**
+ * @param share Undefined: there is room for it already
+ * @returns why it is not read: BODY_TOO_LARGE, OVERLOADED
+ */
+async function readBody(
+  request: IncomingMessage,
+  most: number,
+  share: BodyShare | undefined,
+): Promise<Buffer | BrokerError> {
   const tooLarge = () => new BrokerError('BODY_TOO_LARGE', `The request's body has more than ${most} octets.`);
   if (Number(request.headers['content-length'] ?? 0) > most) return tooLarge();
   const chunks: Buffer[] = [];
@@ -87,7 +126,7 @@ async function readBody(request: IncomingMessage, most: number, share: BodyShare
   for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     size += chunk.byteLength;
     if (size > most) return tooLarge();
-    if (!share.take(chunk.byteLength)) {
+    if (share && !share.take(chunk.byteLength)) {
       return new BrokerError('OVERLOADED', 'The bodies of other requests leave no room for this one; try again later.');
     }
     chunks.push(chunk);

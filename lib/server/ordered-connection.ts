@@ -39,6 +39,8 @@ export class OrderedConnection {
   #isClosing = false;
   #isDraining = false;
   #isHeard = false;
+  /** Its first frames were carried out: it is known who is there. */
+  #isOpen = false;
   #lastReceived = performance.now();
   #isPaused = false;
   #beat: NodeJS.Timeout | undefined;
@@ -57,6 +59,11 @@ export class OrderedConnection {
     this.#flow = flow;
     this.#parser = new FrameParser({ limits, version: undefined, role: 'server' });
     this.#silence = setTimeout(() => this.#breakSilence(), limits.frameIdleMs);
+  }
+
+  /** Whether a frame has come. */
+  get isHeard(): boolean {
+    return this.#isHeard;
   }
 
   receive(octets: Buffer): void {
@@ -108,7 +115,8 @@ export class OrderedConnection {
   #add(octets: Buffer): void {
     this.#pending.push(octets);
     this.#pendingBytes += octets.byteLength;
-    if (this.#pendingBytes <= PENDING_BYTES_MAX) return;
+    // From someone unknown nothing more is taken until the first frames are carried out.
+    if (this.#isOpen && this.#pendingBytes <= PENDING_BYTES_MAX) return;
     this.#isPaused = true;
     this.#flow.pause();
   }
@@ -135,15 +143,17 @@ export class OrderedConnection {
       const octets = this.#pending.length === 1 ? (this.#pending[0] as Buffer) : Buffer.concat(this.#pending);
       this.#pending = [];
       this.#pendingBytes = 0;
-      if (this.#isPaused) this.#resume();
+      if (this.#isPaused && this.#isOpen) this.#resume();
       try {
         await this.#events.onFrames(octets);
+        this.#isOpen = true;
       } catch (error) {
         this.#pending = [];
         this.#refused = asBrokerError(error);
       }
     }
     if (this.#refused) this.#refuse(this.#refused);
+    else if (this.#isPaused) this.#resume();
   }
 
   #refuse(error: BrokerError): void {

@@ -8,6 +8,11 @@ import type { Comer, Listener } from './listener.ts';
 
 const GOING_AWAY = 1001;
 const NORMAL = 1000;
+const TOO_LARGE = 1009;
+/** How long who is sent away has to read why. */
+const FAREWELL_MS = 1000;
+/** So much of a first message is held before it is whole. */
+const FIRST_MESSAGE_BYTES = 64 * 1024;
 
 /** Takes WebSocket upgrades. A message may hold several frames, and a frame may come in several messages. */
 export function webSocketUpgrade(
@@ -22,7 +27,7 @@ export function webSocketUpgrade(
   });
   return (request, socket, head, principal) => {
     server.handleUpgrade(request, socket, head, (webSocket) =>
-      take(listener, webSocket, { door: 'websocket', from: request.socket.remoteAddress, principal }),
+      take(listener, webSocket, socket, { door: 'websocket', from: request.socket.remoteAddress, principal }),
     );
   };
 }
@@ -35,7 +40,7 @@ export function refuseUpgrade(socket: Duplex, status: string, headers: Readonly<
   socket.end(`HTTP/1.1 ${status}\r\n${lines.join('')}\r\n`);
 }
 
-function take(listener: Listener, webSocket: WebSocket, comer: Comer): void {
+function take(listener: Listener, webSocket: WebSocket, socket: Duplex, comer: Comer): void {
   const connection = listener.accept(
     {
       // A text for those who read texts, octets where it is none.
@@ -52,6 +57,17 @@ function take(listener: Listener, webSocket: WebSocket, comer: Comer): void {
     comer,
   );
   webSocket.on('message', (data: Buffer) => connection.receive(data));
+  let first = 0;
+  const count = (octets: Buffer) => {
+    first += octets.byteLength;
+    if (connection.isHeard || first > FIRST_MESSAGE_BYTES) socket.off('data', count);
+    if (connection.isHeard || first <= FIRST_MESSAGE_BYTES) return;
+    webSocket.close(TOO_LARGE, 'CONNECT comes first.');
+    // The rest of the message stays where it is, and so does its client's answer to the close.
+    webSocket.pause();
+    setTimeout(() => webSocket.terminate(), FAREWELL_MS).unref();
+  };
+  socket.on('data', count);
   webSocket.on('close', () => connection.end());
   // A protocol error closes the socket, which is what matters.
   webSocket.on('error', () => webSocket.terminate());

@@ -14,6 +14,9 @@ const noOctets = new Uint8Array(0);
 /** What the size of a frame is held to. */
 export type FrameLimits = Pick<Limits, 'frameBytes' | 'headerCount' | 'headerBytes'>;
 
+/** The octets of a frame that opens a session: nobody whose name is not known yet makes the broker hold more. */
+const FIRST_FRAME_BYTES = 16 * 1024;
+
 const longestCommand = {
   server: Math.max(...commandsReadBy.server.map((command) => command.length)),
   client: Math.max(...commandsReadBy.client.map((command) => command.length)),
@@ -27,6 +30,9 @@ const longestCommand = {
 export class IncomingFrame {
   readonly #role: Role;
   readonly #limits: FrameLimits;
+  /** The octets that it may have. */
+  readonly #most: number;
+  readonly #allowed: string;
   #command = '';
   /** What is wrong with the command: its head is read all the same, for the receipt that it may ask for. */
   #unknown: BrokerError | undefined;
@@ -43,9 +49,12 @@ export class IncomingFrame {
   /** The octets of the frame, its NUL included, once it is whole; 0 until then. */
   size = 0;
 
-  constructor(role: Role, limits: FrameLimits) {
+  /** @param isFirst It comes before there is a session. */
+  constructor(role: Role, limits: FrameLimits, isFirst: boolean) {
     this.#role = role;
     this.#limits = limits;
+    this.#most = isFirst ? Math.min(FIRST_FRAME_BYTES, limits.frameBytes) : limits.frameBytes;
+    this.#allowed = `${this.#most} octets allowed${isFirst ? ' before the session is open' : ''}`;
   }
 
   /**
@@ -119,15 +128,15 @@ export class IncomingFrame {
 
   /** @param arrived The octets of the frame up to the line's end, or as far as there are any. */
   #checkLine(lineBytes: number, arrived: number): void {
-    const { headerBytes, headerCount, frameBytes } = this.#limits;
+    const { headerBytes, headerCount } = this.#limits;
     if (lineBytes > headerBytes) {
       throw this.#tooMuch(`A header line is longer than the ${headerBytes} octets allowed.`);
     }
     if (lineBytes > 0 && this.#lines >= headerCount) {
       throw this.#tooMuch(`A frame has more than the ${headerCount} headers allowed.`);
     }
-    if (arrived >= frameBytes) {
-      throw this.#tooMuch(`The headers alone take up the ${frameBytes} octets allowed for a frame.`);
+    if (arrived >= this.#most) {
+      throw this.#tooMuch(`The headers of a frame alone take up the ${this.#allowed}.`);
     }
   }
 
@@ -198,9 +207,8 @@ export class IncomingFrame {
     if (bodyBytes > 0 && this.#role === 'client' && !mayHaveBody(this.#command)) {
       throw new BrokerError('INVALID_FRAME', `A ${this.#command} frame has no body: a NUL follows its empty line.`);
     }
-    const { frameBytes } = this.#limits;
-    if (this.#bodyAt + bodyBytes + 1 > frameBytes) {
-      throw new BrokerError('BODY_TOO_LARGE', `The frame is larger than the ${frameBytes} octets allowed.`);
+    if (this.#bodyAt + bodyBytes + 1 > this.#most) {
+      throw new BrokerError('BODY_TOO_LARGE', `The frame is larger than the ${this.#allowed}.`);
     }
   }
 }

@@ -89,7 +89,7 @@ export class FrameParser {
         at += 1;
         continue;
       }
-      this.#incoming ??= new IncomingFrame(this.#role, this.#limits);
+      this.#incoming ??= new IncomingFrame(this.#role, this.#limits, this.#isBeforeSession);
       const frame = this.#read(this.#incoming, octets, at);
       if (!frame) break;
       frames.push(frame);
@@ -120,6 +120,10 @@ export class FrameParser {
   /** What follows a CONNECT is of the session that it opens, in the same piece, too. */
   #notice({ command, headers }: Frame): void {
     if (this.#role === 'server' && opensSession(command)) this.#version ??= versionAskedFor(headers);
+  }
+
+  get #isBeforeSession(): boolean {
+    return this.#role === 'server' && this.#version === undefined;
   }
 
   #read(incoming: IncomingFrame, octets: Buffer, start: number): Frame | undefined {

@@ -102,6 +102,12 @@ export interface GroupedStore {
   lacking(shard: string, group: string, keys: readonly string[], until: number): Promise<readonly string[]>;
 
   /**
+   * The same of copies: a blob that was put there, or was extended since it was copied, is none. What it leads to went
+   * or was extended by calls of its own, wherever the shard's head was.
+   */
+  uncopied(shard: string, group: string, keys: readonly string[], until: number): Promise<readonly string[]>;
+
+  /**
    * Copies blobs from where the shard lives to another group, to live there until `expiresAt` at least, in seconds since
    * the epoch. @returns the keys of those that do not exist
    */

@@ -1,11 +1,14 @@
+import { DeleteTableCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Log } from '../../lib/broker/broker.ts';
+import { moveShard } from '../../lib/broker/verbs/move.ts';
 import { deleteQueue, describeQueue, listQueues } from '../../lib/broker/verbs/queues.ts';
 import { receive } from '../../lib/broker/verbs/receive.ts';
 import { send } from '../../lib/broker/verbs/send.ts';
 import { sweep } from '../../lib/broker/verbs/sweep.ts';
 import type { DestinationGroup } from '../../lib/model/groups.ts';
 import { minuteOf } from '../../lib/shard/conclude/wake-up.ts';
+import { connect } from '../../lib/store/dynamodb/connection.ts';
 import { createTables } from '../../lib/store/dynamodb/create-tables.ts';
 import { openDynamoStore } from '../../lib/store/dynamodb/dynamodb-store.ts';
 import { homeFamily } from '../../lib/store/dynamodb/tables.ts';
@@ -59,6 +62,14 @@ describe.skipIf(!dynamoAvailable())(dynamoTitle('where a queue lives'), () => {
     await store.deleteRecord({ family: 'broker', name: 'groups' });
   }
 
+  /** As it is once all homes are put down: no shard without a record is looked for. */
+  async function knowAll(store: Store): Promise<void> {
+    const key = { family: 'broker', name: 'groups' };
+    await store.due(MINUTE, 10);
+    const served = JSON.parse(Buffer.from((await store.getRecord(key)) ?? []).toString());
+    await store.putRecord(key, Buffer.from(JSON.stringify({ ...served, areAllRecorded: true })));
+  }
+
   it.each([
     ['a group is added over it', [], [orders]],
     ['its group is renamed', [orders], [{ ...orders, name: 'shop' }]],
@@ -94,6 +105,25 @@ describe.skipIf(!dynamoAvailable())(dynamoTitle('where a queue lives'), () => {
     expect(await present.depth()).toBe(1);
     await present.send('two');
     expect(await present.take()).toEqual(['one', 'two']);
+  });
+
+  it('is found past a group whose table is gone, in which nothing is due', async () => {
+    const prefix = fresh('homes');
+    const shop: DestinationGroup = { name: 'shop', destinations: ['/queue/shop'] };
+    await (await configured(prefix, [])).send('one');
+    const mover = await configured(prefix, [orders, shop]);
+    // Where it was made, a sign says the first of them.
+    for (const group of ['orders', 'shop']) await moveShard(mover.broker, '/queue/orders.eu', group);
+    const { patient, once, tableOf } = connect({ tablePrefix: prefix, endpoint: engine.endpoint });
+    await patient.send(new DeleteTableCommand({ TableName: tableOf('orders') }));
+    for (const client of [patient, once]) client.destroy();
+    const late = await configured(prefix, [shop]);
+    await late.send('two');
+    expect(await late.take()).toEqual(['one', 'two']);
+    const unread: string[] = [];
+    const dues = await late.store.due(minuteOf(Date.now()) + 2, 10, (table) => unread.push(table));
+    expect(dues.map(({ group }) => group)).toContain('shop');
+    expect(unread).toEqual([]);
   });
 
   it('is one group, if processes of two configurations create it at once', async () => {
@@ -146,6 +176,7 @@ describe.skipIf(!dynamoAvailable())(dynamoTitle('where a queue lives'), () => {
     const prefix = fresh('homes');
     const old = await configured(prefix, []);
     await old.send('one');
+    await knowAll(old.store);
     const present = await configured(prefix, [orders]);
     await present.store.due(MINUTE, 10);
     await old.store.deleteRecord({ family: homeFamily, name: '/queue/orders.eu' });
@@ -158,6 +189,7 @@ describe.skipIf(!dynamoAvailable())(dynamoTitle('where a queue lives'), () => {
     const prefix = fresh('homes');
     const old = await configured(prefix, []);
     await old.send('stranded');
+    await knowAll(old.store);
     await old.store.deleteRecord({ family: homeFamily, name: '/queue/orders.eu' });
     const log: unknown[][] = [];
     const present = await configured(prefix, [orders], (...line) => log.push(line));

@@ -15,7 +15,7 @@ import { openDynamoStore } from '../../lib/store/dynamodb/dynamodb-store.ts';
 import type { GroupedStore, Store } from '../../lib/store/port.ts';
 import { type DynamoEngine, dynamoAvailable, dynamoTitle, startDynamo } from '../dynamodb-local.ts';
 import { environmentOn, textMessage } from '../unit/broker/environment.ts';
-import { appending, dueOf, fresh, lease } from './given.ts';
+import { appending, blob, dueOf, FAR_SECONDS, fresh, lease } from './given.ts';
 
 const groups: readonly DestinationGroup[] = [{ name: 'orders', destinations: ['/queue/orders.>'] }];
 const shard = '/queue/orders.eu';
@@ -233,6 +233,26 @@ describe.skipIf(!dynamoAvailable())(dynamoTitle('a queue that is moved'), () => 
       expect(got.filter(isMine)).toEqual(sent.filter(isMine));
     }
   }, 120_000);
+
+  it('takes nothing for a copy that only lies in the other table', async () => {
+    const prefix = fresh('moves');
+    const old = await started(prefix, []);
+    await old.send('one');
+    // One that knows nothing of the queue looks for it first where it is configured, and puts its page there.
+    const present = await started(prefix, groups);
+    await present.store.append(shard, appending([], { blobs: [blob('page')] }));
+    const { groups: stored } = present.store;
+    const uncopied = () => stored?.uncopied(shard, 'orders', ['page'], FAR_SECONDS - 1000);
+    expect(await uncopied()).toEqual(['page']);
+    expect(await stored?.copyBlobs(shard, 'orders', ['page'], FAR_SECONDS)).toEqual([]);
+    expect(await uncopied()).toEqual([]);
+    expect(await stored?.lacking(shard, 'orders', ['page'], FAR_SECONDS - 1000)).toEqual([]);
+    // Nor one of an earlier move, once it was extended there: what it leads to may not have been.
+    await present.move('orders');
+    await present.store.keepBlobs(shard, ['page'], FAR_SECONDS + 1000);
+    await present.move('default');
+    expect(await uncopied()).toEqual(['page']);
+  });
 
   it('is refused a group that is not there, and one that is not there itself', async () => {
     const { prefix } = await backlog();

@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import { RawStomp, textOf } from '../raw-stomp.ts';
-import { freshName, type Subject, startSubject } from '../subject.ts';
+import { describeOrdered, freshName, type Subject, startSubject, subjectLimits } from '../subject.ts';
 
 let broker: Subject;
 beforeAll(async () => {
@@ -71,5 +73,41 @@ describe.each(doors)('frames that come with CONNECT %s', (_, url) => {
     const { answer } = await sayAtOnce(url(), octets, '1.2');
     expect(answer).toMatchObject({ command: 'MESSAGE', headers: { subscription: 's' } });
     expect(textOf(answer)).toBe('hi');
+  });
+});
+
+const sockets = [
+  ['a raw socket', () => broker.rawUrl],
+  ['a WebSocket', () => broker.webSocketUrl],
+] as const;
+
+describeOrdered('API Gateway bounds what it takes itself', 'what comes before it is known who is there', () => {
+  const large = 'x'.repeat(subjectLimits.bodyBytes);
+
+  it.each(sockets)('is no more than a CONNECT needs, over %s', async (_, url) => {
+    const raw = await RawStomp.open(url());
+    raw.send(`SEND\ndestination:${freshName()}\nreceipt:r\n\n${'x'.repeat(20_000)}\0`);
+    const refused = await raw.next();
+    expect(refused.headers).toMatchObject({ code: 'BODY_TOO_LARGE', 'receipt-id': 'r' });
+    expect(textOf(refused)).toContain('16384 octets allowed before the session is open');
+    await raw.closed;
+  });
+
+  it.each(sockets)('is taken in full where it follows a CONNECT, over %s', async (_, url) => {
+    const queue = freshName();
+    const raw = await RawStomp.open(url());
+    raw.send('CONNECT\naccept-version:1.2\nhost:a\n\n\0');
+    for (const receipt of ['1', '2']) raw.send(`SEND\ndestination:${queue}\nreceipt:${receipt}\n\n${large}\0`);
+    const told = [await raw.next(), await raw.next(), await raw.next()];
+    expect(told.map(({ command, headers }) => headers['receipt-id'] ?? command)).toEqual(['CONNECTED', '1', '2']);
+    raw.destroy();
+  });
+
+  it('is cut off where it is a message that does not end', async () => {
+    const socket = new WebSocket(broker.webSocketUrl, ['v12.stomp']);
+    await once(socket, 'open');
+    const closed = once(socket, 'close');
+    for (let i = 0; i < 8; i++) socket.send(Buffer.alloc(16_000, 'x'), { fin: false, binary: true });
+    expect((await closed)[0]).toBe(1009);
   });
 });

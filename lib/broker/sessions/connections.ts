@@ -18,11 +18,13 @@ export type ConnectionSubscription = {
   readonly browses?: boolean | undefined;
 };
 
-/** An UNSUBSCRIBE that came before its SUBSCRIBE, where order is not kept. */
-export type EarlyUnsubscribe = {
+/** An UNSUBSCRIBE of late, where order is not kept. */
+export type LateUnsubscribe = {
   readonly id: string;
   /** When it came, in milliseconds since the epoch. */
   readonly at: number;
+  /** It came before its SUBSCRIBE, which has still to come. */
+  readonly isEarly: boolean;
 };
 
 /** What is known of a connection between its frames. */
@@ -33,7 +35,7 @@ export type Connection = {
   /** Who is on the other side; undefined until that is known, and where everybody may do everything. */
   readonly principal?: Principal | undefined;
   /** Default: there was none lately. */
-  readonly early?: readonly EarlyUnsubscribe[] | undefined;
+  readonly unsubscribed?: readonly LateUnsubscribe[] | undefined;
   /** It is over. What is left of it is for whoever takes its consumers out, and for its last frames. */
   readonly isOver?: boolean | undefined;
 };
@@ -62,12 +64,14 @@ export async function readSender({ store }: Broker, connection: string): Promise
 
 function decode(bytes: Uint8Array): Connection {
   return unpack('connection record', bytes, (value) => {
-    const [version, subscriptions, principal, isOver, early] = value as PackedConnection;
+    const [version, subscriptions, principal, isOver, unsubscribed] = value as PackedConnection;
     return {
       version,
       ...(principal ? { principal: readPrincipal(principal) } : {}),
       ...(isOver ? { isOver } : {}),
-      ...(early ? { early: early.map(([id, at]) => ({ id, at })) } : {}),
+      ...(unsubscribed
+        ? { unsubscribed: unsubscribed.map(([id, at, hasCome]) => ({ id, at, isEarly: !hasCome })) }
+        : {}),
       subscriptions: subscriptions.map(([id, consumer, destination, ack, browses]) => {
         return { id, consumer, destination: readDestination(destination), ack, ...(browses ? { browses } : {}) };
       }),
@@ -80,18 +84,19 @@ type PackedConnection = [
   subscriptions: Packed[],
   principal?: string,
   isOver?: boolean,
-  early?: [id: string, at: number][],
+  unsubscribed?: [id: string, at: number, hasCome?: boolean][],
 ];
 type Packed = [id: string, consumer: string, destination: string, ack: AckMode, browses?: boolean];
 
-function encode({ version, subscriptions, principal, isOver, early = [] }: Connection): Uint8Array {
+function encode({ version, subscriptions, principal, isOver, unsubscribed = [] }: Connection): Uint8Array {
   const packed = subscriptions.map(({ id, consumer, destination, ack, browses }): Packed => {
     const common = [id, consumer, formatDestination(destination), ack] as const;
     return browses ? [...common, true] : [...common];
   });
-  if (!principal && !isOver && early.length === 0) return pack([version, packed]);
+  if (!principal && !isOver && unsubscribed.length === 0) return pack([version, packed]);
   const all = [version, packed, principal ? writePrincipal(principal) : '', isOver ?? false];
-  return pack(early.length === 0 ? all : [...all, early.map(({ id, at }) => [id, at])]);
+  if (unsubscribed.length === 0) return pack(all);
+  return pack([...all, unsubscribed.map(({ id, at, isEarly }) => (isEarly ? [id, at] : [id, at, true]))]);
 }
 
 export async function writeConnection(broker: Broker, connection: string, record: Connection): Promise<void> {

@@ -169,9 +169,14 @@ class Moving {
     const batches = references.filter(({ level }) => level === 0);
     if (!(await this.#copyItems([...new Set(batches.map(({ key }) => key))], giveUpAt))) return false;
     const pages = references.filter(({ level }) => level > 0);
-    const lacking = new Set(await this.#lacking(pages.map(({ key }) => key)));
+    const uncopied = new Set(
+      await this.#without(
+        'uncopied',
+        pages.map(({ key }) => key),
+      ),
+    );
     for (const page of pages) {
-      if (lacking.has(page.key) && !(await this.#copyPage(page, giveUpAt))) return false;
+      if (uncopied.has(page.key) && !(await this.#copyPage(page, giveUpAt))) return false;
     }
     return true;
   }
@@ -185,13 +190,15 @@ class Moving {
       this.#missing.add(key);
       return isLost;
     }
-    return (await this.#copyAll(decodePage(key, bytes), giveUpAt)) && (await this.#copyItems([key], giveUpAt));
+    if (!(await this.#copyAll(decodePage(key, bytes), giveUpAt)) || !this.#hasTime(giveUpAt)) return false;
+    await this.#copyPatiently([key], giveUpAt);
+    return true;
   }
 
   async #copyItems(keys: readonly string[], giveUpAt: number): Promise<boolean> {
     for (let at = 0; at < keys.length; at += AT_ONCE) {
       if (!this.#hasTime(giveUpAt)) return false;
-      const lacking = await this.#lacking(keys.slice(at, at + AT_ONCE));
+      const lacking = await this.#without('lacking', keys.slice(at, at + AT_ONCE));
       if (lacking.length > 0) await this.#copyPatiently(lacking, giveUpAt);
     }
     return true;
@@ -212,10 +219,10 @@ class Moving {
     }
   }
 
-  #lacking(keys: readonly string[]): Promise<readonly string[]> {
+  #without(what: 'lacking' | 'uncopied', keys: readonly string[]): Promise<readonly string[]> {
     const { clock, limits } = this.#broker;
     const until = Math.floor((clock.now() + limits.retentionMs * GOOD_SHARE) / 1000);
-    return keys.length === 0 ? Promise.resolve([]) : this.#groups.lacking(this.#shard, this.#to, keys, until);
+    return keys.length === 0 ? Promise.resolve([]) : this.#groups[what](this.#shard, this.#to, keys, until);
   }
 }
 

@@ -28,7 +28,8 @@ export async function extendBlobs(
   keys: readonly string[],
   expiresAt: number,
 ): Promise<readonly string[]> {
-  const UpdateExpression = 'SET #ttl = :ttl';
+  // What was copied with it is extended by calls of its own: from here on it vouches for nothing but itself.
+  const UpdateExpression = 'SET #ttl = :ttl REMOVE #copied';
   const ConditionExpression = 'attribute_exists(#pk) AND #ttl < :ttl';
   const outcomes = await Promise.all(
     keys.map((key) => {
@@ -46,21 +47,21 @@ export async function extendBlobs(
   return keys.filter((_, i) => isRefused(outcomes[i] ?? {}));
 }
 
-/** The keys of which there is no blob that lives until then. */
+/** The keys of which there is no blob that lives, or was copied to live, so long: in seconds since the epoch. */
 export async function lackingBlobs(
   db: Clients,
   table: string,
   shard: string,
   keys: readonly string[],
-  until: number,
+  { ttl = 0, copied = 0 }: { readonly ttl?: number; readonly copied?: number },
 ): Promise<readonly string[]> {
-  const ProjectionExpression = '#pk, #ttl';
+  const ProjectionExpression = '#pk, #ttl, #copied';
   const items = await getAll(db, table, shard, keys, {
     ProjectionExpression,
     ExpressionAttributeNames: namesIn(ProjectionExpression),
   });
-  const living = items.filter((item) => readNumber(item, 'ttl') >= until);
-  const there = new Set(living.map((item) => keyOf(shard, item)));
+  const good = items.filter((item) => readNumber(item, 'ttl') >= ttl && readNumber(item, 'copied') >= copied);
+  const there = new Set(good.map((item) => keyOf(shard, item)));
   return keys.filter((key) => !there.has(key));
 }
 
@@ -79,7 +80,7 @@ export async function copyBlobs(
   await Promise.all(
     items.map((item) => {
       const ttl = numberOf(Math.max(readNumber(item, 'ttl'), expiresAt));
-      const Item = { ...item, [attributes.ttl]: ttl };
+      const Item = { ...item, [attributes.ttl]: ttl, [attributes.copied]: numberOf(expiresAt) };
       return completed(db.patient.send(new PutItemCommand({ TableName: tables.to, Item })));
     }),
   );

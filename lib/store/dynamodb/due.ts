@@ -4,6 +4,7 @@ import type { Due, OnUnread } from '../port.ts';
 import type { Clients } from './connection.ts';
 import { type Item, itemKey, namesIn, numberOf, readNumber, readText } from './expression.ts';
 import { completed } from './failures.ts';
+import { isGroupGone } from './missing-table.ts';
 import { attributes, DUE_PARTITIONS, DUE_SCAN_ITEMS, dueIndex, duePartition, headSort, wakeSort } from './tables.ts';
 
 /** Idempotent. */
@@ -46,8 +47,13 @@ export async function listDue(
 
 /** What is due in one group: there is where it has to be crossed off, wherever its shard lives by now. */
 async function listGroup(db: Clients, group: string, minute: number, limit: number): Promise<readonly Due[]> {
-  const dues = await listTable(db, db.tableOf(group), minute, limit);
-  return dues.map((due) => ({ ...due, group }));
+  try {
+    const dues = await listTable(db, db.tableOf(group), minute, limit);
+    return dues.map((due) => ({ ...due, group }));
+  } catch (error) {
+    if (isGroupGone(db, group, error)) return [];
+    throw error;
+  }
 }
 
 /** The index read whole, or if it holds much, the oldest of each of its partitions. */

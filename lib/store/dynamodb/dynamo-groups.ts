@@ -38,12 +38,20 @@ export class DynamoGroups implements GroupedStore {
   }
 
   lacking(shard: string, group: string, keys: readonly string[], until: number): Promise<readonly string[]> {
-    return lackingBlobs(this.#db, this.#db.tableOf(group), shard, keys, until);
+    return lackingBlobs(this.#db, this.#db.tableOf(group), shard, keys, { ttl: until });
+  }
+
+  uncopied(shard: string, group: string, keys: readonly string[], until: number): Promise<readonly string[]> {
+    return lackingBlobs(this.#db, this.#db.tableOf(group), shard, keys, { copied: until });
   }
 
   async copyBlobs(shard: string, to: string, keys: readonly string[], expiresAt: number): Promise<readonly string[]> {
-    const tables = { from: this.#db.tableOf(await this.#homes.of(shard)), to: this.#db.tableOf(to) };
-    return tables.from === tables.to ? [] : await copyBlobs(this.#db, tables, shard, keys, expiresAt);
+    const from = await this.#homes.of(shard);
+    if (from === to) return [];
+    const tables = { from: this.#db.tableOf(from), to: this.#db.tableOf(to) };
+    const missing = await copyBlobs(this.#db, tables, shard, keys, expiresAt);
+    // Where somebody else moved it meanwhile, they were looked for in the wrong place.
+    return missing.length > 0 && (await this.#homes.locate(shard)) !== from ? [] : missing;
   }
 
   async quiet(shard: string, until: number): Promise<void> {

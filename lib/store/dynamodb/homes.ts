@@ -5,7 +5,7 @@ import type { Clients } from './connection.ts';
 import { getRecord, listRecords } from './directory.ts';
 import { type Elsewhere, isElsewhere } from './elsewhere.ts';
 import { readHead } from './heads.ts';
-import { isTableMissing } from './missing-table.ts';
+import { isGroupGone } from './missing-table.ts';
 import { adoptHead, createHead } from './placing.ts';
 import { ServedGroups } from './served.ts';
 import { homeFamily } from './tables.ts';
@@ -48,12 +48,13 @@ export class Homes {
     let group = this.guess(shard);
     let isLast = false;
     for (let hops = 0; hops < HOPS; hops++) {
-      const outcome = await work(group);
+      const outcome = await this.#workIn(group, work);
       if (!isElsewhere(outcome)) {
         this.learn(shard, group);
         return outcome;
       }
-      this.#known.delete(shard);
+      // Another call may have found it meanwhile.
+      if (this.#known.get(shard) === group) this.#known.delete(shard);
       const next: string | undefined = outcome.movedTo ?? (await this.locate(shard));
       if (next === undefined || (next === group && isLast)) return undefined;
       // It may have come here since.
@@ -61,6 +62,16 @@ export class Homes {
       group = next;
     }
     throw new BrokerError('OVERLOADED', `${shard} is being moved to another destination group; try again.`);
+  }
+
+  /** A group that is configured no more may have lost its table: no head is there. */
+  async #workIn<T extends object>(group: string, work: (group: string) => Promise<T | Elsewhere>) {
+    try {
+      return await work(group);
+    } catch (error) {
+      if (!isGroupGone(this.#db, group, error)) throw error;
+      return { kind: 'elsewhere', movedTo: undefined } as const;
+    }
   }
 
   /** Where its head was found last; undefined if it was not. */
@@ -127,14 +138,9 @@ export class Homes {
     return await this.recorded(shard);
   }
 
-  /** Whether the group holds a head of the shard. A group that is configured no more may have lost its table. */
+  /** Whether the group holds a head of the shard. */
   async #look(group: string, shard: string): Promise<boolean> {
-    try {
-      return !isElsewhere(await readHead(this.#db, this.#db.tableOf(group), shard));
-    } catch (error) {
-      if (isTableMissing(error) && !this.#db.groups.some(({ name }) => name === group)) return false;
-      throw error;
-    }
+    return !isElsewhere(await this.#workIn(group, () => readHead(this.#db, this.#db.tableOf(group), shard)));
   }
 
   /**
@@ -152,9 +158,9 @@ export class Homes {
     if (queues.length < RECORDED_AT_ONCE) await this.served.setAllRecorded();
   }
 
-  /** The shard was moved there. */
+  /** The shard was found there, or moved there. Those that were found last are remembered. */
   learn(shard: string, group: string): void {
-    if (this.#known.get(shard) === group) return;
+    this.#known.delete(shard);
     this.#known.set(shard, group);
     if (this.#known.size <= REMEMBERED) return;
     for (const oldest of this.#known.keys()) {

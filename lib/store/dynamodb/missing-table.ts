@@ -23,9 +23,16 @@ export function nameMissingTables(client: DynamoDBClient, tablePrefix: string): 
   );
 }
 
-/** Whether a call failed because its table is not there. */
-export function isTableMissing(error: unknown): boolean {
-  return error instanceof BrokerError && error.details.missingTable !== undefined;
+/** Which groups are configured, and the table of each. */
+type Tables = {
+  readonly groups: readonly { readonly name: string }[];
+  readonly tableOf: (group: string) => string;
+};
+
+/** Whether a call failed because the group is configured no more and its table is gone: nothing is in it. */
+export function isGroupGone(db: Tables, group: string, error: unknown): boolean {
+  if (!(error instanceof BrokerError) || db.groups.some(({ name }) => name === group)) return false;
+  return error.details.missingTable === db.tableOf(group);
 }
 
 function tableIn(input: object): string | undefined {

@@ -1,8 +1,8 @@
 import { BrokerError } from '../../model/errors.ts';
 import type { DestinationGroup } from '../../model/groups.ts';
-import { queueFamily, type RecordKey } from '../port.ts';
+import type { RecordKey } from '../port.ts';
 import type { Clients } from './connection.ts';
-import { getRecord, listRecords, putRecord } from './directory.ts';
+import { getRecord, putRecord } from './directory.ts';
 
 /** What was served with these tables, ever. */
 export type Served = {
@@ -51,7 +51,7 @@ export class ServedGroups {
   async #write(change: (served: Served) => Served): Promise<Served> {
     for (let tries = 0; tries < TRIES; tries++) {
       const found = await getRecord(this.#db, key);
-      const served = change(this.#withOwn(found ? readServed(found) : await this.#first()));
+      const served = change(this.#withOwn(found ? readServed(found) : firstServed()));
       const value = Buffer.from(JSON.stringify(served));
       const isThere = found !== undefined && Buffer.compare(found, value) === 0;
       if (isThere || (await putRecord(this.#db, key, value, { expected: found ?? null })).kind === 'stored') {
@@ -62,17 +62,16 @@ export class ServedGroups {
     throw new BrokerError('OVERLOADED', 'The record of destination groups keeps changing; try again later.');
   }
 
-  /** Where no queue is, there is none without a record of its home. */
-  async #first(): Promise<Served> {
-    const [queue] = await listRecords(this.#db, queueFamily, '', 1);
-    return { names: [], groups: [], areAllRecorded: queue === undefined, since: Date.now() };
-  }
-
   /** Groups of others stay known: they may hold shards, and two configurations are served during a deployment. */
   #withOwn(served: Served): Served {
     const { groups } = this.#db;
     return { ...served, groups, names: [...new Set([...served.names, ...groups.map(({ name }) => name)])] };
   }
+}
+
+/** Code that keeps no record of homes may run beside this, and make queues in tables that are empty now. */
+function firstServed(): Served {
+  return { names: [], groups: [], areAllRecorded: false, since: Date.now() };
 }
 
 function readServed(bytes: Uint8Array): Served {

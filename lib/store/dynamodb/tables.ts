@@ -38,6 +38,11 @@ export const attributes = {
    * nothing.
    */
   closed: 'c',
+  /**
+   * Number, seconds since the epoch. Of blobs that were copied from another group, until they are extended: until when
+   * the copy was made to live. All that it leads to had been copied before it.
+   */
+  copied: 'y',
   /** Number, milliseconds since the epoch. Of heads: until when nobody may append, so that a busy master comes to an end. */
   quiet: 'q',
   /** String. Of heads that went to another group: its name. Nothing else of such an item is a head. */

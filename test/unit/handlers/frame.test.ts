@@ -148,6 +148,20 @@ describe('where the messages of a connection are handled in any order', () => {
     expect(await consumersOf(environment)).toBe(1);
   });
 
+  it('an UNSUBSCRIBE that comes twice ends no later subscription of that id', async () => {
+    const { environment, take, got } = await openOn(new MemoryStore());
+    await take(connectFrame);
+    await createQueue(environment.broker, 'q');
+    for (const frame of [subscribeFrame, unsubscribeFrame, unsubscribeFrame, subscribeFrame]) await take(frame);
+    expect(receipts(got)).toEqual(['sub', 'unsub', 'unsub', 'sub']);
+    expect(await consumersOf(environment)).toBe(1);
+    // The same after one that came before its SUBSCRIBE.
+    const { environment: other, take: hand } = await openOn(new MemoryStore());
+    await hand(connectFrame);
+    for (const frame of [unsubscribeFrame, subscribeFrame, unsubscribeFrame, subscribeFrame]) await hand(frame);
+    expect(await consumersOf(other)).toBe(1);
+  });
+
   it('an UNSUBSCRIBE that comes while its SUBSCRIBE is under way leaves no consumer behind', async () => {
     const joining = Promise.withResolvers<void>();
     const left = Promise.withResolvers<void>();

@@ -391,7 +391,7 @@ describe('limits (STOMP 1.2, "Size Limits")', () => {
   it('refuse headers that leave no room for the frame to end', () => {
     const error = errorOf('SEND\na:345678\nb:34567\n', { limits: { ...limits, frameBytes: 22 } });
     expect(error.code).toBe('LIMIT_EXCEEDED');
-    expect(error.message).toContain('22 octets allowed for a frame');
+    expect(error.message).toContain('22 octets allowed.');
   });
 });
 
