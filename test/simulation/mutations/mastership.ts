@@ -79,12 +79,6 @@ export const ofMastership: readonly Mutation[] = [
     "return broker.epoch + 'nonce';",
   ),
   mutation(
-    'a theft whose reply was lost is taken for an election',
-    'broker/requests.ts',
-    'return await stealIfDead(broker, head, freshNonce(broker));',
-    'return await stealIfDead(broker, head, nonce);',
-  ),
-  mutation(
     'a renewal keeps its nonce',
     'broker/turn/commit.ts',
     'const renewed = freshNonce(broker);',
