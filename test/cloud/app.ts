@@ -1,14 +1,16 @@
-import { App, Duration, Fn, RemovalPolicy } from 'aws-cdk-lib';
+import { App, Fn, RemovalPolicy } from 'aws-cdk-lib';
+import { CfnPermission } from 'aws-cdk-lib/aws-lambda';
 import { CirrusMqStack, type CirrusMqStackProps } from '../../infra/stack.ts';
 import { TokenIssuer } from '../token-issuer.ts';
 import type { StackName } from './deploy.ts';
+import { groups, limits, openProps } from './props.ts';
 
 /**
  * The brokers as the cloud tests deploy them. The management API of an emulator is not where that of an account is; all
  * else is as in `infra/app.ts`.
  */
 const app = new App();
-const { EMULATOR_ENDPOINT = '', PREFETCH = '20', CIRRUSMQ_ISSUER_URL = '' } = process.env;
+const { EMULATOR_ENDPOINT = '', PREFETCH = '20', REGROUPED, FIRST, CIRRUSMQ_ISSUER_URL = '' } = process.env;
 
 function add(name: StackName, props: CirrusMqStackProps): void {
   const { broker } = new CirrusMqStack(app, name, { removalPolicy: RemovalPolicy.DESTROY, ...props });
@@ -19,13 +21,22 @@ function add(name: StackName, props: CirrusMqStackProps): void {
   }
 }
 
-// A consumer that is gone is found out by a probe: no test waits for a minute until the first.
-const limits = { probeMs: 2000 };
 add('CirrusMQ', {
-  access: 'open',
-  destinationGroups: [{ name: 'orders', destinations: ['/queue/orders.>'] }],
-  messageRetention: Duration.days(4),
-  allowedOrigins: ['https://app.example'],
+  ...openProps,
+  destinationGroups: [...groups, ...(REGROUPED ? [{ name: 'moved', destinations: ['/queue/updated'] }] : [])],
   limits: { ...limits, prefetchDefault: Number(PREFETCH) },
 });
 add('CirrusMQClosed', { jwt: { issuer: CIRRUSMQ_ISSUER_URL, audience: TokenIssuer.audience }, limits });
+if (FIRST) addFirst();
+
+/** A broker that was never deployed before, and with `FIRST=fails` cannot be. */
+function addFirst(): void {
+  const stack = new CirrusMqStack(app, 'CirrusMQFirst' satisfies StackName);
+  if (FIRST !== 'fails') return;
+  const nobody = new CfnPermission(stack, 'Nobody', {
+    action: 'lambda:InvokeFunction',
+    functionName: 'there-is-none',
+    principal: 'sqs.amazonaws.com',
+  });
+  nobody.node.addDependency(stack.broker);
+}

@@ -5,8 +5,11 @@ import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 
 export type Outputs = { readonly TablePrefix: string; readonly Url: string; readonly WebSocketUrl: string };
-/** Two brokers: one that is open to everybody, and one that is closed to all but users and bearers of tokens. */
-export type StackName = 'CirrusMQ' | 'CirrusMQClosed';
+/**
+ * Brokers: one that is open to everybody, one that is closed to all but users and bearers of tokens, and one that is
+ * deployed for the first time.
+ */
+export type StackName = 'CirrusMQ' | 'CirrusMQClosed' | 'CirrusMQFirst';
 
 const cdk = resolve('node_modules/aws-cdk/bin/cdk');
 const outputs = resolve('node_modules/.cache/cdk.outputs.json');

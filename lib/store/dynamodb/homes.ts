@@ -5,7 +5,7 @@ import type { Clients } from './connection.ts';
 import { getRecord, listRecords } from './directory.ts';
 import { type Elsewhere, isElsewhere } from './elsewhere.ts';
 import { readHead } from './heads.ts';
-import { isGroupGone } from './missing-table.ts';
+import { isGroupGone, isTableMissing } from './missing-table.ts';
 import { adoptHead, createHead } from './placing.ts';
 import { ServedGroups } from './served.ts';
 import { homeFamily } from './tables.ts';
@@ -140,7 +140,12 @@ export class Homes {
 
   /** Whether the group holds a head of the shard. */
   async #look(group: string, shard: string): Promise<boolean> {
-    return !isElsewhere(await this.#workIn(group, () => readHead(this.#db, this.#db.tableOf(group), shard)));
+    try {
+      return !isElsewhere(await readHead(this.#db, this.#db.tableOf(group), shard));
+    } catch (error) {
+      if (isTableMissing(this.#db, group, error)) return false;
+      throw error;
+    }
   }
 
   /**

@@ -29,10 +29,14 @@ type Tables = {
   readonly tableOf: (group: string) => string;
 };
 
-/** Whether a call failed because the group is configured no more and its table is gone: nothing is in it. */
+/** Whether a call failed because the group's table is not there: nothing is in it. */
+export function isTableMissing({ tableOf }: Tables, group: string, error: unknown): boolean {
+  return error instanceof BrokerError && error.details.missingTable === tableOf(group);
+}
+
+/** The same of a group that is configured no more, so that nothing is to be put there either. */
 export function isGroupGone(db: Tables, group: string, error: unknown): boolean {
-  if (!(error instanceof BrokerError) || db.groups.some(({ name }) => name === group)) return false;
-  return error.details.missingTable === db.tableOf(group);
+  return isTableMissing(db, group, error) && !db.groups.some(({ name }) => name === group);
 }
 
 function tableIn(input: object): string | undefined {
