@@ -1,5 +1,5 @@
 import { App, Fn, RemovalPolicy } from 'aws-cdk-lib';
-import { CfnPermission } from 'aws-cdk-lib/aws-lambda';
+import { CfnUrl } from 'aws-cdk-lib/aws-lambda';
 import { CirrusMqStack, type CirrusMqStackProps } from '../../infra/stack.ts';
 import { TokenIssuer } from '../token-issuer.ts';
 import type { StackName } from './deploy.ts';
@@ -33,10 +33,7 @@ if (FIRST) addFirst();
 function addFirst(): void {
   const stack = new CirrusMqStack(app, 'CirrusMQFirst' satisfies StackName);
   if (FIRST !== 'fails') return;
-  const nobody = new CfnPermission(stack, 'Nobody', {
-    action: 'lambda:InvokeFunction',
-    functionName: 'there-is-none',
-    principal: 'sqs.amazonaws.com',
-  });
+  const targetFunctionArn = `arn:aws:lambda:${stack.region}:${stack.account}:function:there-is-none`;
+  const nobody = new CfnUrl(stack, 'Nobody', { authType: 'AWS_IAM', targetFunctionArn });
   nobody.node.addDependency(stack.broker);
 }

@@ -37,10 +37,13 @@ describeDeployed('an update by cdk deploy', () => {
     await expect.poll(move, { timeout: 60_000 }).toMatchObject({ status: 200, json: { isDone: true } });
     expect(await homeOf()).toMatchObject({ group: 'moved' });
     await sendByRest('updated', 'e');
-    const bodies = async () => (await receive('updated', 5)).map(({ body }) => body);
-    const got: string[] = [];
-    await expect.poll(async () => got.push(...(await bodies())), { timeout: 60_000 }).toBeGreaterThanOrEqual(3);
-    expect(got.toSorted()).toEqual(['c', 'd', 'e']);
+    // What was in flight before the update comes again.
+    const got = new Set<string>();
+    const takeSome = async () => {
+      for (const { body } of await receive('updated', 5)) got.add(body);
+      return [...got].toSorted();
+    };
+    await expect.poll(takeSome, { timeout: 90_000 }).toEqual(['b', 'c', 'd', 'e']);
   });
 });
 
@@ -53,6 +56,6 @@ describeDeployed('a first deployment that fails', () => {
     tables.destroy();
     expect(TableNames.filter((name) => name.includes('CirrusMQFirst'))).toEqual([]);
     const { CirrusMQFirst } = await deploy(endpoint, ['CirrusMQFirst'], { FIRST: 'works' });
-    expect(CirrusMQFirst.Url).toMatch(/^https:/);
+    expect(CirrusMQFirst.Url).toMatch(/^http/);
   });
 });
