@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { RawStomp } from '../raw-stomp.ts';
 import { latencyOf, Pair } from './pair.ts';
 import { print, withBroker } from './subject.ts';
@@ -17,13 +18,14 @@ export async function slowConsumer(): Promise<void> {
       'SUBSCRIBE\nid:1\ndestination:/queue/shared\nack:client-individual\nprefetch-count:4096\nreceipt:s\n\n\0',
     );
     slow.stopReading();
-    const [beside, elsewhere] = await Promise.all([shared.paced(SECONDS, 300), other.paced(SECONDS, 100)]);
+    // What it has been given stays with it for as long as it is there, read or not.
+    const leaving = sleep(SECONDS * 1000).then(() => slow.destroy());
+    const [beside, elsewhere] = await Promise.all([shared.paced(SECONDS, 300), other.paced(SECONDS, 100), leaving]);
     print(`a consumer that does not read: another queue ${latencyOf(alone)} without, ${latencyOf(elsewhere)} with it;`);
     const longest = Math.round(shared.longestGap);
     print(
-      `  its own queue's other consumer got all, ${latencyOf(beside)}, nothing for at most ${longest} ms; memory ${before} -> ${memory()} MiB`,
+      `  its own queue's other consumer got all once it had gone, ${latencyOf(beside)}, nothing for at most ${longest} ms; memory ${before} -> ${memory()} MiB`,
     );
     for (const pair of [other, shared]) pair.close();
-    slow.destroy();
   });
 }
