@@ -153,7 +153,7 @@ export class Exchange {
     const { limits, clock } = this.#broker;
     await this.#change((record) => {
       const rest = { ...record, subscriptions: record.subscriptions.filter((other) => !isMeant(other)) };
-      return keepsOrder(limits) ? rest : withUnsubscribed(rest, { id, at: clock.now(), isEarly: false });
+      return keepsOrder(limits) ? rest : withEnded(rest, id, clock.now());
     });
   }
 
@@ -171,8 +171,7 @@ export class Exchange {
     await this.#change((record) => {
       if (record.subscriptions.some((other) => other.id === id)) return record;
       const now = clock.now();
-      if (youngOf(record, now).some((other) => other.id === id)) return record;
-      return withUnsubscribed(record, { id, at: now, isEarly: true });
+      return isAmong(record.ended, id, now) ? record : { ...record, early: added(record.early, id, now) };
     });
     return this.#record.subscriptions;
   }
@@ -185,23 +184,30 @@ export function keepsOrder({ profile }: Limits): boolean {
 
 /** No message waits longer for its invocation than one may last. @see API Gateway quotas: 29 s an integration */
 const YOUNG_MS = 30_000;
-/** As many are remembered. */
-const UNSUBSCRIBED_MAX = 16;
+/** As many are remembered of each kind. */
+const REMEMBERED_MAX = 16;
 
-function youngOf({ unsubscribed = [] }: Connection, now: number): readonly LateUnsubscribe[] {
-  return unsubscribed.filter(({ at }) => at > now - YOUNG_MS);
+function young(all: readonly LateUnsubscribe[] = [], now: number): readonly LateUnsubscribe[] {
+  return all.filter(({ at }) => at > now - YOUNG_MS);
 }
 
-function withUnsubscribed(record: Connection, added: LateUnsubscribe): Connection {
-  const others = youngOf(record, added.at).filter(({ id }) => id !== added.id);
-  return { ...record, unsubscribed: [...others.slice(1 - UNSUBSCRIBED_MAX), added] };
+function isAmong(all: readonly LateUnsubscribe[] | undefined, id: string, now: number): boolean {
+  return young(all, now).some((one) => one.id === id);
+}
+
+function added(all: readonly LateUnsubscribe[] | undefined, id: string, now: number): readonly LateUnsubscribe[] {
+  const others = young(all, now).filter((one) => one.id !== id);
+  return [...others.slice(1 - REMEMBERED_MAX), { id, at: now }];
+}
+
+function withEnded(record: Connection, id: string, now: number): Connection {
+  return { ...record, ended: added(record.ended, id, now) };
 }
 
 /** A SUBSCRIBE whose UNSUBSCRIBE came before it is over already; undefined if none did. */
 function withoutEarly(record: Connection, id: string, now: number): Connection | undefined {
-  const isMeant = (other: LateUnsubscribe) => other.isEarly && other.id === id;
-  if (!youngOf(record, now).some(isMeant)) return undefined;
-  return withUnsubscribed(record, { id, at: now, isEarly: false });
+  if (!isAmong(record.early, id, now)) return undefined;
+  return withEnded({ ...record, early: young(record.early, now).filter((one) => one.id !== id) }, id, now);
 }
 
 /**

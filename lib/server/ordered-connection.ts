@@ -19,6 +19,8 @@ const HEART_BEAT_GRACE = 2;
 const CLOSE_MS = 5000;
 /** Unhandled input above which the transport is told to wait. */
 const PENDING_BYTES_MAX = 16 * 1024 * 1024;
+/** As much is handled at once, and a piece more: others have their turn in between. */
+const RUN_BYTES = 64 * 1024;
 const END_OF_LINE = Buffer.from('\n');
 
 /**
@@ -66,6 +68,11 @@ export class OrderedConnection {
     return this.#isHeard;
   }
 
+  /** Whether its first frames were carried out, and it goes on. */
+  get isOpen(): boolean {
+    return this.#isOpen && !this.#isClosing;
+  }
+
   receive(octets: Buffer): void {
     if (this.#refused || this.#isEnded || this.#isClosing || this.#isDraining) return;
     this.#lastReceived = performance.now();
@@ -76,10 +83,13 @@ export class OrderedConnection {
     this.#isHeard ||= parsed.frames.length > 0;
     // Until the first frame, no octet puts off the end of the patience.
     if (this.#isHeard) clearTimeout(this.#silence);
-    if (this.#isHeard && this.#parser.pendingBytes > 0) {
-      this.#silence = setTimeout(() => this.#breakSilence(), this.#limits.frameIdleMs);
-    }
+    if (this.#isHeard && this.#parser.pendingBytes > 0 && !this.#isPaused) this.#awaitRest();
     this.#start();
+  }
+
+  #awaitRest(): void {
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => this.#breakSilence(), this.#limits.frameIdleMs);
   }
 
   /** Closes after what was sent; what arrives from here on is passed over. */
@@ -89,6 +99,8 @@ export class OrderedConnection {
     this.#pending = [];
     this.#stopTimers();
     if (this.#isEnded) return;
+    // That the other side closes as well has to be read.
+    if (this.#isPaused) this.#resume();
     this.#socket.close();
     this.#silence = setTimeout(() => this.#socket.destroy(), CLOSE_MS);
     this.#silence.unref();
@@ -135,25 +147,38 @@ export class OrderedConnection {
   #resume(): void {
     this.#isPaused = false;
     this.#lastReceived = performance.now();
+    if (this.#parser.pendingBytes > 0 && !this.#isClosing) this.#awaitRest();
     this.#flow.resume();
   }
 
   async #run(): Promise<void> {
     while (this.#pending.length > 0) {
-      const octets = this.#pending.length === 1 ? (this.#pending[0] as Buffer) : Buffer.concat(this.#pending);
-      this.#pending = [];
-      this.#pendingBytes = 0;
-      if (this.#isPaused && this.#isOpen) this.#resume();
+      const octets = this.#take();
+      if (this.#isPaused && this.#isOpen && this.#pendingBytes <= PENDING_BYTES_MAX) this.#resume();
       try {
         await this.#events.onFrames(octets);
         this.#isOpen = true;
       } catch (error) {
         this.#pending = [];
+        this.#pendingBytes = 0;
         this.#refused = asBrokerError(error);
       }
     }
     if (this.#refused) this.#refuse(this.#refused);
-    else if (this.#isPaused) this.#resume();
+    else if (this.#isPaused && !this.#isClosing) this.#resume();
+  }
+
+  /** The next of what has arrived. */
+  #take(): Buffer {
+    const taken: Buffer[] = [];
+    let bytes = 0;
+    while (bytes < RUN_BYTES && this.#pending.length > 0) {
+      const piece = this.#pending.shift() as Buffer;
+      taken.push(piece);
+      bytes += piece.byteLength;
+    }
+    this.#pendingBytes -= bytes;
+    return taken.length === 1 ? (taken[0] as Buffer) : Buffer.concat(taken);
   }
 
   #refuse(error: BrokerError): void {

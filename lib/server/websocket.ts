@@ -11,8 +11,10 @@ const NORMAL = 1000;
 const TOO_LARGE = 1009;
 /** How long who is sent away has to read why. */
 const FAREWELL_MS = 1000;
-/** So much of a first message is held before it is whole. */
+/** So much is held of what comes before a session is open, and again of what comes after it was refused. */
 const FIRST_MESSAGE_BYTES = 64 * 1024;
+/** What ws keeps of each fragment is more than a few octets. A message of the largest size may have 4 KiB in each. */
+const FRAGMENTS_MAX = 1024;
 
 /** Takes WebSocket upgrades. A message may hold several frames, and a frame may come in several messages. */
 export function webSocketUpgrade(
@@ -23,6 +25,7 @@ export function webSocketUpgrade(
     noServer: true,
     perMessageDeflate: false,
     maxPayload,
+    maxFragments: FRAGMENTS_MAX,
     handleProtocols: (offered) => pickProtocol([...offered].join(',')) ?? false,
   });
   return (request, socket, head, principal) => {
@@ -57,11 +60,16 @@ function take(listener: Listener, webSocket: WebSocket, socket: Duplex, comer: C
     comer,
   );
   webSocket.on('message', (data: Buffer) => connection.receive(data));
-  let first = 0;
+  let held = 0;
+  let wasHeard = false;
   const count = (octets: Buffer) => {
-    first += octets.byteLength;
-    if (connection.isHeard || first > FIRST_MESSAGE_BYTES) socket.off('data', count);
-    if (connection.isHeard || first <= FIRST_MESSAGE_BYTES) return;
+    if (connection.isOpen) return void socket.off('data', count);
+    if (connection.isHeard && !wasHeard) held = 0;
+    wasHeard = connection.isHeard;
+    held += octets.byteLength;
+    if (held <= FIRST_MESSAGE_BYTES) return;
+    socket.off('data', count);
+    if (wasHeard) return webSocket.terminate();
     webSocket.close(TOO_LARGE, 'CONNECT comes first.');
     // The rest of the message stays where it is, and so does its client's answer to the close.
     webSocket.pause();

@@ -111,7 +111,12 @@ export interface GroupedStore {
    * Copies blobs from where the shard lives to another group, to live there until `expiresAt` at least, in seconds since
    * the epoch. @returns the keys of those that do not exist
    */
-  copyBlobs(shard: string, to: string, keys: readonly string[], expiresAt: number): Promise<readonly string[]>;
+  copyBlobs(
+    shard: string,
+    to: string,
+    keys: readonly string[],
+    expiresAt: number,
+  ): Promise<readonly string[] | undefined>;
 
   /**
    * Lets nobody append entries until then, in milliseconds since the epoch, whoever has the lease: a master that took

@@ -254,6 +254,19 @@ describe.skipIf(!dynamoAvailable())(dynamoTitle('a queue that is moved'), () => 
     expect(await uncopied()).toEqual(['page']);
   });
 
+  it('is copied from where it lives, whatever was remembered', async () => {
+    const prefix = fresh('moves');
+    const old = await started(prefix, []);
+    await old.send('one');
+    const present = await started(prefix, groups);
+    await present.move('orders');
+    await present.store.append(shard, appending([], { blobs: [blob('later')] }));
+    const { groups: stored } = old.store;
+    expect(await stored?.copyBlobs(shard, 'default', ['later'], FAR_SECONDS)).toEqual([]);
+    expect(await stored?.uncopied(shard, 'default', ['later'], FAR_SECONDS)).toEqual([]);
+    expect(await stored?.copyBlobs(shard, 'orders', ['later'], FAR_SECONDS)).toBe(undefined);
+  });
+
   it('is refused a group that is not there, and one that is not there itself', async () => {
     const { prefix } = await backlog();
     const present = await started(prefix, groups);

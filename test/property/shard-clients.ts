@@ -15,6 +15,8 @@ export class Clients {
   /** The ids of all consumers that ever joined, in their order. */
   readonly #consumers: string[] = [];
   readonly #given: Given[] = [];
+  /** Deliveries by sequence and attempt. */
+  readonly #rejected = new Set<string>();
   /** The last message that each other shard gave up. */
   readonly #sources = [0, 0, 0];
   /** The number of the first message that came from each. */
@@ -135,7 +137,10 @@ export class Clients {
     const { incarnation, consumers } = this.#world.state;
     switch (verb) {
       case 'acknowledge':
+        this.#world.append({ kind: verb, incarnation, deliveries });
+        return;
       case 'reject':
+        for (const { sequence, attempt } of given) this.#rejected.add(`${sequence} ${attempt}`);
         this.#world.append({ kind: verb, incarnation, deliveries });
         return;
       case 'extend':
@@ -143,15 +148,26 @@ export class Clients {
         return;
       case 'acknowledge-up-to':
       case 'reject-up-to':
+        if (verb === 'reject-up-to') this.#rejectUpTo(one);
         this.#world.append({ kind: verb, incarnation, sequence: one.sequence, deliveryAttempt: one.attempt });
         return;
       case 'acknowledge-message':
       case 'reject-message': {
+        // An id names no delivery: who has rejected this one, and names the message again, means the next.
+        if (this.#rejected.has(`${one.sequence} ${one.attempt}`)) return;
+        if (verb === 'reject-message') this.#rejectUpTo(one);
         const consumer = consumers.find(({ number }) => number === one.consumer)?.id ?? 'nobody';
         const { key = '', index = 0 } = this.#world.history.sent.get(one.sequence) ?? {};
         this.#world.append({ kind: verb, consumer, key, index, upTo: forMs % 2 === 0 });
         return;
       }
+    }
+  }
+
+  #rejectUpTo(last: Given): void {
+    const upTo = this.#given.slice(0, this.#given.indexOf(last) + 1);
+    for (const { sequence, attempt, consumer } of upTo) {
+      if (consumer === last.consumer) this.#rejected.add(`${sequence} ${attempt}`);
     }
   }
 

@@ -110,4 +110,24 @@ describeOrdered('API Gateway bounds what it takes itself', 'what comes before it
     for (let i = 0; i < 8; i++) socket.send(Buffer.alloc(16_000, 'x'), { fin: false, binary: true });
     expect((await closed)[0]).toBe(1009);
   });
+
+  it('is cut off where it comes in very many fragments', async () => {
+    const socket = new WebSocket(broker.webSocketUrl, ['v12.stomp']);
+    await once(socket, 'open');
+    const closed = once(socket, 'close');
+    for (let i = 0; i < 2000; i++) socket.send('x', { fin: false });
+    await closed;
+  });
+
+  it('is cut off where it comes after a CONNECT that was refused', async () => {
+    const socket = new WebSocket(broker.webSocketUrl, ['v12.stomp']);
+    await once(socket, 'open');
+    const closed = once(socket, 'close');
+    const pour = setInterval(() => socket.send(Buffer.alloc(16_000, 'x'), { fin: false, binary: true }), 1);
+    socket.send('CONNECT\naccept-version:9.9\nhost:a\n\n\0');
+    const refusedAt = once(socket, 'message').then(() => performance.now());
+    await closed;
+    clearInterval(pour);
+    expect(performance.now() - (await refusedAt)).toBeLessThan(2000);
+  });
 });

@@ -23,8 +23,6 @@ export type LateUnsubscribe = {
   readonly id: string;
   /** When it came, in milliseconds since the epoch. */
   readonly at: number;
-  /** It came before its SUBSCRIBE, which has still to come. */
-  readonly isEarly: boolean;
 };
 
 /** What is known of a connection between its frames. */
@@ -34,8 +32,10 @@ export type Connection = {
   readonly subscriptions: readonly ConnectionSubscription[];
   /** Who is on the other side; undefined until that is known, and where everybody may do everything. */
   readonly principal?: Principal | undefined;
-  /** Default: there was none lately. */
-  readonly unsubscribed?: readonly LateUnsubscribe[] | undefined;
+  /** Those that came before their SUBSCRIBE, which has still to come. Default: there was none lately. */
+  readonly early?: readonly LateUnsubscribe[] | undefined;
+  /** Those that ended a subscription. Default: there was none lately. */
+  readonly ended?: readonly LateUnsubscribe[] | undefined;
   /** It is over. What is left of it is for whoever takes its consumers out, and for its last frames. */
   readonly isOver?: boolean | undefined;
 };
@@ -64,14 +64,13 @@ export async function readSender({ store }: Broker, connection: string): Promise
 
 function decode(bytes: Uint8Array): Connection {
   return unpack('connection record', bytes, (value) => {
-    const [version, subscriptions, principal, isOver, unsubscribed] = value as PackedConnection;
+    const [version, subscriptions, principal, isOver, early = [], ended = []] = value as PackedConnection;
     return {
       version,
       ...(principal ? { principal: readPrincipal(principal) } : {}),
       ...(isOver ? { isOver } : {}),
-      ...(unsubscribed
-        ? { unsubscribed: unsubscribed.map(([id, at, hasCome]) => ({ id, at, isEarly: !hasCome })) }
-        : {}),
+      ...(early.length > 0 && { early: early.map(([id, at]) => ({ id, at })) }),
+      ...(ended.length > 0 && { ended: ended.map(([id, at]) => ({ id, at })) }),
       subscriptions: subscriptions.map(([id, consumer, destination, ack, browses]) => {
         return { id, consumer, destination: readDestination(destination), ack, ...(browses ? { browses } : {}) };
       }),
@@ -84,19 +83,22 @@ type PackedConnection = [
   subscriptions: Packed[],
   principal?: string,
   isOver?: boolean,
-  unsubscribed?: [id: string, at: number, hasCome?: boolean][],
+  early?: [id: string, at: number][],
+  ended?: [id: string, at: number][],
 ];
 type Packed = [id: string, consumer: string, destination: string, ack: AckMode, browses?: boolean];
 
-function encode({ version, subscriptions, principal, isOver, unsubscribed = [] }: Connection): Uint8Array {
+function encode({ version, subscriptions, principal, isOver, early = [], ended = [] }: Connection): Uint8Array {
   const packed = subscriptions.map(({ id, consumer, destination, ack, browses }): Packed => {
     const common = [id, consumer, formatDestination(destination), ack] as const;
     return browses ? [...common, true] : [...common];
   });
-  if (!principal && !isOver && unsubscribed.length === 0) return pack([version, packed]);
+  const isPlain = early.length === 0 && ended.length === 0;
+  if (!principal && !isOver && isPlain) return pack([version, packed]);
   const all = [version, packed, principal ? writePrincipal(principal) : '', isOver ?? false];
-  if (unsubscribed.length === 0) return pack(all);
-  return pack([...all, unsubscribed.map(({ id, at, isEarly }) => (isEarly ? [id, at] : [id, at, true]))]);
+  const pairs = (some: readonly LateUnsubscribe[]) => some.map(({ id, at }) => [id, at]);
+  if (isPlain) return pack(all);
+  return pack(ended.length === 0 ? [...all, pairs(early)] : [...all, pairs(early), pairs(ended)]);
 }
 
 export async function writeConnection(broker: Broker, connection: string, record: Connection): Promise<void> {

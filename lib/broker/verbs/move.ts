@@ -191,27 +191,27 @@ class Moving {
       return isLost;
     }
     if (!(await this.#copyAll(decodePage(key, bytes), giveUpAt)) || !this.#hasTime(giveUpAt)) return false;
-    await this.#copyPatiently([key], giveUpAt);
-    return true;
+    return await this.#copyPatiently([key], giveUpAt);
   }
 
   async #copyItems(keys: readonly string[], giveUpAt: number): Promise<boolean> {
     for (let at = 0; at < keys.length; at += AT_ONCE) {
       if (!this.#hasTime(giveUpAt)) return false;
       const lacking = await this.#without('lacking', keys.slice(at, at + AT_ONCE));
-      if (lacking.length > 0) await this.#copyPatiently(lacking, giveUpAt);
+      if (lacking.length > 0 && !(await this.#copyPatiently(lacking, giveUpAt))) return false;
     }
     return true;
   }
 
-  async #copyPatiently(keys: readonly string[], giveUpAt: number): Promise<void> {
+  /** @returns false if somebody else moved it meanwhile: what was there to be copied is elsewhere */
+  async #copyPatiently(keys: readonly string[], giveUpAt: number): Promise<boolean> {
     const { clock, limits } = this.#broker;
     for (let tries = 0; ; tries++) {
       try {
         const expiresAt = Math.ceil((clock.now() + limits.retentionMs) / 1000);
         const missing = await this.#groups.copyBlobs(this.#shard, this.#to, keys, expiresAt);
-        for (const key of missing) this.#broker.log('body missing', { shard: this.#shard, key });
-        return;
+        for (const key of missing ?? []) this.#broker.log('body missing', { shard: this.#shard, key });
+        return missing !== undefined;
       } catch (error) {
         if (!isWorthRetrying(error) || !this.#hasTime(giveUpAt)) throw error;
         await backOff(this.#broker, tries);

@@ -45,13 +45,18 @@ export class DynamoGroups implements GroupedStore {
     return lackingBlobs(this.#db, this.#db.tableOf(group), shard, keys, { copied: until });
   }
 
-  async copyBlobs(shard: string, to: string, keys: readonly string[], expiresAt: number): Promise<readonly string[]> {
-    const from = await this.#homes.of(shard);
-    if (from === to) return [];
+  async copyBlobs(
+    shard: string,
+    to: string,
+    keys: readonly string[],
+    expiresAt: number,
+  ): Promise<readonly string[] | undefined> {
+    // What was remembered may be another place by now, where there was never what is looked for.
+    const from = await this.#homes.locate(shard);
+    if (from === undefined || from === to) return undefined;
     const tables = { from: this.#db.tableOf(from), to: this.#db.tableOf(to) };
     const missing = await copyBlobs(this.#db, tables, shard, keys, expiresAt);
-    // Where somebody else moved it meanwhile, they were looked for in the wrong place.
-    return missing.length > 0 && (await this.#homes.locate(shard)) !== from ? [] : missing;
+    return missing.length > 0 && (await this.#homes.locate(shard)) !== from ? undefined : missing;
   }
 
   async quiet(shard: string, until: number): Promise<void> {
