@@ -1,8 +1,9 @@
 import { BrokerError } from '../../model/errors.ts';
 import { minuteOf } from '../../shard/conclude/wake-up.ts';
+import { leaseFrom } from '../../shard/state/lease.ts';
 import { decodePage, type Reference } from '../../shard/state/reference.ts';
 import { roots } from '../../shard/state/state.ts';
-import type { GroupedStore, Head } from '../../store/port.ts';
+import type { GroupedStore, Head, Lease } from '../../store/port.ts';
 import type { Broker } from '../broker.ts';
 import { isWorthRetrying } from '../inbox/append.ts';
 import { backOff, freshNonce, type Mastership, stealIfDead } from '../inbox/leases.ts';
@@ -88,7 +89,7 @@ class Moving {
       if (looks > 0 && (await this.#groups.homeOf(this.#shard)).group === this.#to) return true;
       if (!(await this.#copy(head, giveUpAt))) continue;
       const mastership = await this.#lead(giveUpAt);
-      if (mastership && (await this.#takeAlong(mastership))) return true;
+      if (mastership && (await this.#takeAlong(mastership, giveUpAt))) return true;
     }
     return false;
   }
@@ -117,18 +118,27 @@ class Moving {
     return undefined;
   }
 
-  /** Closes the inbox, copies what came since, and lets the head go over. Or gives the lease back. */
-  async #takeAlong({ lease, takeover, head: seen }: Mastership): Promise<boolean> {
+  /**
+   * Closes the inbox, copies what came since, and lets the head go over. One that needs longer than a lease takes the
+   * lease anew: who gave it back would find more each time. Or gives the lease back.
+   */
+  async #takeAlong({ lease, takeover, head: seen }: Mastership, giveUpAt: number): Promise<boolean> {
     const { clock } = this.#broker;
-    const { nonce } = lease;
+    let { nonce, until } = lease;
     let held = seen;
     try {
-      const head = await this.#groups.close(this.#shard, nonce);
-      if (!head) return false;
-      held = head;
-      const closeUntil = lease.until - LEAST_MS;
-      if ((await this.#copy(head, closeUntil)) && clock.now() < closeUntil) {
-        if (await this.#moveHead(head, nonce, takeover)) return true;
+      for (;;) {
+        const head = await this.#groups.close(this.#shard, nonce);
+        if (!head) return false;
+        held = head;
+        const closeUntil = until - LEAST_MS;
+        if ((await this.#copy(head, closeUntil)) && clock.now() < closeUntil) {
+          if (await this.#moveHead(head, nonce, takeover)) return true;
+          break;
+        }
+        const renewed = this.#hasTime(giveUpAt) ? await this.#renew(nonce) : undefined;
+        if (!renewed) break;
+        ({ nonce, until } = renewed);
       }
     } catch (error) {
       await this.#giveBack(held, nonce, takeover);
@@ -136,6 +146,14 @@ class Moving {
     }
     await this.#giveBack(held, nonce, takeover);
     return false;
+  }
+
+  /** @returns undefined if another master has it */
+  async #renew(nonce: string): Promise<Lease | undefined> {
+    const { store, clock, limits } = this.#broker;
+    const lease = leaseFrom(freshNonce(this.#broker), clock.now(), limits);
+    const { kind } = await store.steal(this.#shard, { seen: nonce, lease });
+    return kind === 'stolen' ? lease : undefined;
   }
 
   async #moveHead(head: Head, nonce: string, takeover: boolean): Promise<boolean> {
