@@ -93,9 +93,9 @@ export function finishTurn(draft: Draft, outcomes: Outcomes, context: Context): 
   const wakeAt = nextWakeUp(draft, context);
   const wake = scheduleWake(draft, context, wakeAt);
   const discard = draft.spent.splice(0);
-  // What was outgoing, or expired on the way, took up room that others wait for.
-  const hasFreed = wasFull || (expired?.size ?? 0) > 0;
-  const isFreed = hasFreed && readyCount(draft) > 0 && hasCredit(draft, context);
+  // What was outgoing, or expired on the way, took up room that others wait for; after a second commit as well.
+  draft.hasFreed ||= wasFull || (expired?.size ?? 0) > 0;
+  const isFreed = draft.hasFreed && readyCount(draft) > 0 && hasCredit(draft, context);
   const more = isFreed || hasMoreToForward(draft, context);
   const awaitedAt = claimAwaited(draft, context);
   return { state: stateOf(draft), pages, discard, wake, wakeAt, awaitedAt, more };

@@ -101,6 +101,8 @@ export type Draft = {
   pages: number;
   /** A push gave back what the plan had given away: nobody rings for that. */
   givenBack: boolean;
+  /** What became of what was sent out made room that others wait for. */
+  hasFreed: boolean;
   /** While the inbox is absorbed that a dead master may have absorbed: what ends there it may have pushed again. */
   isAbsorbedAgain: boolean;
 };
@@ -128,13 +130,14 @@ export function draftOf(state: State): Draft {
     spent: [],
     pages: 0,
     givenBack: false,
+    hasFreed: false,
     isAbsorbedAgain: false,
   };
 }
 
 export function stateOf(draft: Draft): State {
   const { pages: _pages, pulls: _pulls, early: _early, spent: _spent, ...rest } = draft;
-  const { givenBack: _givenBack, isAbsorbedAgain: _isAbsorbedAgain, ...state } = rest;
+  const { givenBack: _givenBack, hasFreed: _hasFreed, isAbsorbedAgain: _isAbsorbedAgain, ...state } = rest;
   return {
     ...state,
     references: [...draft.references],
