@@ -48,3 +48,12 @@ it('where nothing is left of a delivery, its consumer is not known to be there b
   expect(state.flights).toEqual([]);
   expect([more, wakeAt]).toEqual([true, undefined]);
 });
+
+it('the room that it had is free after a second commit of the turn, too', () => {
+  const shard = new OneShard();
+  shard.take([shard.join('client-individual', 1)]);
+  const context = shard.context();
+  const turn = shard.decide([shard.send([0, 0])], context);
+  finishTurn(turn.draft, { pushed: new Map(), expired: new Set([1]) }, context);
+  expect(finishTurn(turn.draft, { pushed: new Map() }, context).more).toBe(true);
+});
