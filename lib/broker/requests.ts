@@ -74,7 +74,6 @@ export async function elect(broker: Broker, head: Head, nonce: string): Promise<
   if (!lease) return undefined;
   if (lease.nonce === nonce) return { head, lease, takeover: false };
   try {
-    // A nonce for each election, though nothing repeats the append from here on.
     return await stealIfDead(broker, head, freshNonce(broker));
   } catch (error) {
     // What was appended stays appended: whoever rings next is elected, or who wakes the shard.

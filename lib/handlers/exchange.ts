@@ -4,7 +4,7 @@ import {
   type ConnectionSubscription,
   changeConnection,
   closeConnection,
-  type LateUnsubscribe,
+  type RecentUnsubscribe,
   readConnection,
 } from '../broker/sessions/connections.ts';
 import { runBrowser } from '../broker/verbs/browser.ts';
@@ -187,15 +187,15 @@ const YOUNG_MS = 30_000;
 /** As many are remembered of each kind. */
 const REMEMBERED_MAX = 16;
 
-function young(all: readonly LateUnsubscribe[] = [], now: number): readonly LateUnsubscribe[] {
+function young(all: readonly RecentUnsubscribe[] = [], now: number): readonly RecentUnsubscribe[] {
   return all.filter(({ at }) => at > now - YOUNG_MS);
 }
 
-function isAmong(all: readonly LateUnsubscribe[] | undefined, id: string, now: number): boolean {
+function isAmong(all: readonly RecentUnsubscribe[] | undefined, id: string, now: number): boolean {
   return young(all, now).some((one) => one.id === id);
 }
 
-function added(all: readonly LateUnsubscribe[] | undefined, id: string, now: number): readonly LateUnsubscribe[] {
+function added(all: readonly RecentUnsubscribe[] | undefined, id: string, now: number): readonly RecentUnsubscribe[] {
   const others = young(all, now).filter((one) => one.id !== id);
   return [...others.slice(1 - REMEMBERED_MAX), { id, at: now }];
 }

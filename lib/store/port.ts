@@ -109,7 +109,9 @@ export interface GroupedStore {
 
   /**
    * Copies blobs from where the shard lives to another group, to live there until `expiresAt` at least, in seconds since
-   * the epoch. @returns the keys of those that do not exist
+   * the epoch.
+   * @returns the keys of those that do not exist; undefined if the shard is not where it was any more, or is there
+   *   already: nothing can be said of what was asked for
    */
   copyBlobs(
     shard: string,

@@ -18,8 +18,8 @@ export type ConnectionSubscription = {
   readonly browses?: boolean | undefined;
 };
 
-/** An UNSUBSCRIBE of late, where order is not kept. */
-export type LateUnsubscribe = {
+/** An UNSUBSCRIBE of the last half minute, where order is not kept. */
+export type RecentUnsubscribe = {
   readonly id: string;
   /** When it came, in milliseconds since the epoch. */
   readonly at: number;
@@ -33,9 +33,9 @@ export type Connection = {
   /** Who is on the other side; undefined until that is known, and where everybody may do everything. */
   readonly principal?: Principal | undefined;
   /** Those that came before their SUBSCRIBE, which has still to come. Default: there was none lately. */
-  readonly early?: readonly LateUnsubscribe[] | undefined;
+  readonly early?: readonly RecentUnsubscribe[] | undefined;
   /** Those that ended a subscription. Default: there was none lately. */
-  readonly ended?: readonly LateUnsubscribe[] | undefined;
+  readonly ended?: readonly RecentUnsubscribe[] | undefined;
   /** It is over. What is left of it is for whoever takes its consumers out, and for its last frames. */
   readonly isOver?: boolean | undefined;
 };
@@ -96,7 +96,7 @@ function encode({ version, subscriptions, principal, isOver, early = [], ended =
   const isPlain = early.length === 0 && ended.length === 0;
   if (!principal && !isOver && isPlain) return pack([version, packed]);
   const all = [version, packed, principal ? writePrincipal(principal) : '', isOver ?? false];
-  const pairs = (some: readonly LateUnsubscribe[]) => some.map(({ id, at }) => [id, at]);
+  const pairs = (some: readonly RecentUnsubscribe[]) => some.map(({ id, at }) => [id, at]);
   if (isPlain) return pack(all);
   return pack(ended.length === 0 ? [...all, pairs(early)] : [...all, pairs(early), pairs(ended)]);
 }
