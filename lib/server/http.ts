@@ -28,7 +28,6 @@ type HttpParts = {
   readonly underWay: Pick<Afterwards, 'defer'>;
 };
 
-const REQUEST_TIMEOUT = 408;
 /** A body that is not larger is read before it is known whose it is. */
 const UNKNOWN_BYTES = 64 * 1024;
 /** The bodies of all requests at a time have room for so many of the largest, and for so many octets. */
@@ -96,8 +95,9 @@ async function within<T>(ms: number, work: Promise<T>): Promise<T | 'late'> {
 /** Nothing more is read of what did not come in time. */
 function breakOff(request: IncomingMessage, response: ServerResponse, ms: number): void {
   const error = new BrokerError('INVALID_REQUEST', `The request's body did not come within ${ms / 1000} s.`);
-  const text = `${JSON.stringify(errorResponse(error).json)}\n`;
-  response.writeHead(REQUEST_TIMEOUT, { 'content-type': 'application/json', connection: 'close' });
+  const { status, json } = errorResponse(error);
+  const text = `${JSON.stringify(json)}\n`;
+  response.writeHead(status, { 'content-type': 'application/json', connection: 'close' });
   response.end(text, () => request.socket.destroySoon());
 }
 

@@ -170,13 +170,10 @@ export class OrderedConnection {
 
   /** The next of what has arrived. */
   #take(): Buffer {
-    const taken: Buffer[] = [];
     let bytes = 0;
-    while (bytes < RUN_BYTES && this.#pending.length > 0) {
-      const piece = this.#pending.shift() as Buffer;
-      taken.push(piece);
-      bytes += piece.byteLength;
-    }
+    let count = 0;
+    for (; bytes < RUN_BYTES && count < this.#pending.length; count++) bytes += this.#pending[count]?.byteLength ?? 0;
+    const taken = this.#pending.splice(0, count);
     this.#pendingBytes -= bytes;
     return taken.length === 1 ? (taken[0] as Buffer) : Buffer.concat(taken);
   }

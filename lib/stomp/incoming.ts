@@ -32,7 +32,7 @@ export class IncomingFrame {
   readonly #limits: FrameLimits;
   /** The octets that it may have. */
   readonly #most: number;
-  readonly #allowed: string;
+  readonly #isFirst: boolean;
   #command = '';
   /** What is wrong with the command: its head is read all the same, for the receipt that it may ask for. */
   #unknown: BrokerError | undefined;
@@ -54,7 +54,7 @@ export class IncomingFrame {
     this.#role = role;
     this.#limits = limits;
     this.#most = isFirst ? Math.min(FIRST_FRAME_BYTES, limits.frameBytes) : limits.frameBytes;
-    this.#allowed = `${this.#most} octets allowed${isFirst ? ' before the session is open' : ''}`;
+    this.#isFirst = isFirst;
   }
 
   /**
@@ -138,6 +138,10 @@ export class IncomingFrame {
     if (arrived >= this.#most) {
       throw this.#tooMuch(`The headers of a frame alone take up the ${this.#allowed}.`);
     }
+  }
+
+  get #allowed(): string {
+    return `${this.#most} octets allowed${this.#isFirst ? ' before the session is open' : ''}`;
   }
 
   #tooMuch(message: string): BrokerError {
