@@ -147,7 +147,7 @@ export class OrderedConnection {
   #resume(): void {
     this.#isPaused = false;
     this.#lastReceived = performance.now();
-    if (this.#parser.pendingBytes > 0 && !this.#isClosing) this.#awaitRest();
+    if (this.#parser.pendingBytes > 0 && !this.#isClosing && !this.#isEnded) this.#awaitRest();
     this.#flow.resume();
   }
 

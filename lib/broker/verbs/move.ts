@@ -131,7 +131,7 @@ class Moving {
         const head = await this.#groups.close(this.#shard, nonce);
         if (!head) return false;
         held = head;
-        const closeUntil = until - LEAST_MS;
+        const closeUntil = until - Math.min(LEAST_MS, this.#broker.limits.leaseMs / 4);
         if ((await this.#copy(head, closeUntil)) && clock.now() < closeUntil) {
           if (await this.#moveHead(head, nonce, takeover)) return true;
           break;
