@@ -253,7 +253,7 @@ function endMessage(draft: Draft, entry: Entry & { kind: 'acknowledge-message' |
   }
   const { attempt } = flight;
   const landed = entry.upTo
-    ? landUpTo(draft, sequence, attempt)
+    ? landUpTo(draft, sequence, attempt, false)
     : landFlights(draft, { first: sequence, count: 1, attempt });
   if (entry.kind === 'reject-message') endAll(draft, landed);
   else draft.counts.acknowledged += total(landed);

@@ -4,6 +4,7 @@ import { type Context, type Draft, type Lookup, total } from '../state/draft.ts'
 import { drawReady } from '../state/draw.ts';
 import { inFlightByConsumer } from '../state/flights.ts';
 import { putBack, readySpans, type Span } from '../state/ready.ts';
+import { markUnanswered, unansweredOf } from '../state/unanswered.ts';
 
 /**
  * After a dead master: what it may have pushed without a commit comes back flagged, and nothing else does. It saw this
@@ -48,7 +49,7 @@ export function suspect(
 /** Non-persistent messages are committed before they are pushed: what is still ready never went out. */
 function suspected(span: Span) {
   const { first, count, failures, transient, attempt, redelivered, lost } = span;
-  const past = { first, count, failures, transient };
+  const past = { first, count, failures, transient, ...unansweredOf(span) };
   if (transient) return { ...past, attempt, redelivered, suspect: false, lost };
   return { ...past, attempt: attempt + 1, redelivered: true, suspect: true, lost: false };
 }
@@ -93,10 +94,13 @@ function ended(entry: Entry, draft: Draft): number {
  * applied it is in flight, so that an acknowledgement of any kind finds it there, in its order.
  */
 export function endInterruptedPushes(draft: Draft): void {
+  markUnanswered(draft, ({ pushing }) => pushing);
   const interrupted = draft.flights.filter((flight) => flight.pushing);
   draft.flights = draft.flights.filter((flight) => !flight.pushing);
-  for (const { first, count, attempt, failures, transient } of interrupted) {
+  for (const flight of interrupted) {
+    const { first, count, attempt, failures, transient } = flight;
+    const past = { attempt, failures, transient, ...unansweredOf(flight) };
     if (transient) draft.counts.dropped += count;
-    else putBack(draft, { first, count, attempt, failures, transient, redelivered: true, suspect: true, lost: false });
+    else putBack(draft, { first, count, ...past, redelivered: true, suspect: true, lost: false });
   }
 }

@@ -1,7 +1,7 @@
 import type { AckMode } from '../../model/message.ts';
 import { ANY_COPY, hasFlaggedPage } from '../state/discard.ts';
 import { packReference, unpackReference } from '../state/reference.ts';
-import type { Flight, Returned, Source, State } from '../state/state.ts';
+import type { Flight, Returned, Source, State, Unanswered } from '../state/state.ts';
 import { pack, unpackVersioned } from './packing.ts';
 
 /** Version 1 knew nothing of what `packLater` writes; what else there is, is as it was. */
@@ -218,12 +218,14 @@ const LOST = 16;
 /** Most flights are first deliveries without a deadline: trailing fields that have their usual value are left out. */
 function packFlight(f: Flight): number[] {
   const flags = (f.transient ? TRANSIENT : 0) | (f.pushing ? PUSHING : 0) | (f.redelivered ? REDELIVERED : 0);
-  if (f.attempt === 1 && f.failures === 0 && flags === 0 && f.deadline === 0) return [f.first, f.count, f.consumer];
-  return [f.first, f.count, f.consumer, f.attempt, f.failures, flags, f.deadline];
+  const isUsual = f.attempt === 1 && f.failures === 0 && flags === 0 && f.deadline === 0 && !f.unanswered;
+  if (isUsual) return [f.first, f.count, f.consumer];
+  const packed = [f.first, f.count, f.consumer, f.attempt, f.failures, flags, f.deadline];
+  return [...packed, ...packUnanswered(f)];
 }
 
 function unpackFlight(packed: number[]): Flight {
-  const [first = 0, count = 0, consumer = 0, attempt = 1, failures = 0, flags = 0, deadline = 0] = packed;
+  const [first = 0, count = 0, consumer = 0, attempt = 1, failures = 0, flags = 0, deadline = 0, ...last] = packed;
   return {
     first,
     count,
@@ -234,17 +236,27 @@ function unpackFlight(packed: number[]): Flight {
     transient: (flags & TRANSIENT) !== 0,
     pushing: (flags & PUSHING) !== 0,
     redelivered: (flags & REDELIVERED) !== 0,
+    ...unpackUnanswered(last[0] ?? 0, last[1]),
   };
+}
+
+function packUnanswered({ unanswered }: Flight | Returned): number[] {
+  return unanswered ? [unanswered.consumer, unanswered.order] : [];
+}
+
+function unpackUnanswered(consumer: number, order: number | undefined): { unanswered?: Unanswered } {
+  return order === undefined ? {} : { unanswered: { consumer, order } };
 }
 
 function packReturned(r: Returned): number[] {
   const kind = (r.transient ? TRANSIENT : 0) | (r.redelivered ? REDELIVERED : 0);
   const flags = kind | (r.suspect ? SUSPECT : 0) | (r.lost ? LOST : 0);
-  return [r.first, r.count, r.attempt, r.failures, flags];
+  const packed = [r.first, r.count, r.attempt, r.failures, flags];
+  return [...packed, ...packUnanswered(r)];
 }
 
 function unpackReturned(packed: number[]): Returned {
-  const [first = 0, count = 0, attempt = 0, failures = 0, flags = 0] = packed;
+  const [first = 0, count = 0, attempt = 0, failures = 0, flags = 0, ...last] = packed;
   return {
     first,
     count,
@@ -254,5 +266,6 @@ function unpackReturned(packed: number[]): Returned {
     redelivered: (flags & REDELIVERED) !== 0,
     suspect: (flags & SUSPECT) !== 0,
     lost: (flags & LOST) !== 0,
+    ...unpackUnanswered(last[0] ?? 0, last[1]),
   };
 }

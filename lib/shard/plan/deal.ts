@@ -1,6 +1,7 @@
 import type { Context, Draft } from '../state/draft.ts';
 import { endOf } from '../state/ranges.ts';
 import type { Consumer, Flight } from '../state/state.ts';
+import { areAlikeUnanswered, unansweredOf } from '../state/unanswered.ts';
 import type { Server } from './servers.ts';
 import { dealShares } from './shares.ts';
 import type { PlannedMessage } from './take.ts';
@@ -45,7 +46,7 @@ export function deal(
 
 function launch(consumer: Consumer, share: readonly PlannedMessage[], deadline: number, pushing: boolean): Flight[] {
   const flights: Flight[] = [];
-  for (const { sequence, attempt, failures, transient, redelivered } of share) {
+  for (const { sequence, attempt, failures, transient, redelivered, unanswered } of share) {
     const last = flights.at(-1);
     const follows =
       last &&
@@ -53,11 +54,12 @@ function launch(consumer: Consumer, share: readonly PlannedMessage[], deadline: 
       last.attempt === attempt &&
       last.failures === failures &&
       last.transient === transient &&
-      last.redelivered === redelivered;
+      last.redelivered === redelivered &&
+      areAlikeUnanswered(last, { unanswered });
     if (follows) flights[flights.length - 1] = { ...last, count: last.count + 1 };
     else {
       const flight = { first: sequence, count: 1, consumer: consumer.number, attempt, failures };
-      flights.push({ ...flight, transient, pushing, redelivered, deadline });
+      flights.push({ ...flight, transient, pushing, redelivered, deadline, ...unansweredOf({ unanswered }) });
     }
   }
   return flights;

@@ -3,7 +3,8 @@ import { messageBytes, replyBytes } from '../../model/message-bytes.ts';
 import type { Context, Draft, Lookup, Needs } from '../state/draft.ts';
 import type { Range } from '../state/ranges.ts';
 import { readySpans, type Span } from '../state/ready.ts';
-import type { Apart } from '../state/state.ts';
+import type { Apart, Unanswered } from '../state/state.ts';
+import { unansweredOf } from '../state/unanswered.ts';
 import { turnBytes } from './audience.ts';
 import { isDue, isExpired } from './expiry.ts';
 
@@ -14,6 +15,7 @@ export type PlannedMessage = {
   readonly failures: number;
   readonly transient: boolean;
   readonly redelivered: boolean;
+  readonly unanswered?: Unanswered;
   readonly key: string;
   readonly index: number;
   readonly message: Message;
@@ -161,7 +163,8 @@ class Taking {
 function messageOf(span: Span, i: number, batch: readonly Message[]): PlannedMessage {
   const sequence = span.first + i;
   const index = span.reference.offset + sequence - span.reference.first;
-  const { failures, transient, redelivered, reference } = span;
+  const { attempt, failures, transient, redelivered, reference } = span;
+  const past = { attempt: attempt + 1, failures, transient, redelivered, ...unansweredOf(span) };
   const message = batch[index] as Message;
-  return { sequence, attempt: span.attempt + 1, failures, transient, redelivered, key: reference.key, index, message };
+  return { sequence, ...past, key: reference.key, index, message };
 }

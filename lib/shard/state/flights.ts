@@ -3,6 +3,7 @@ import { type Context, type Draft, total } from './draft.ts';
 import { endOf } from './ranges.ts';
 import { putBack } from './ready.ts';
 import type { Flight, Returned } from './state.ts';
+import { markUnanswered, unansweredOf, wasBefore } from './unanswered.ts';
 
 type Ranged = { readonly first: number; readonly count: number };
 
@@ -54,8 +55,9 @@ export function clearSuspects(
  * All that the consumer got up to this delivery, in the order of delivery. An earlier post of which nobody knows
  * whether it arrived is not part of that: its deliveries have a deadline, and come back. @see STOMP 1.2 SUBSCRIBE,
  * ack:client
+ * @param isSure false where it may be an earlier delivery of this message that is meant
  */
-export function landUpTo(draft: Draft, sequence: number, attempt: number): Flight[] {
+export function landUpTo(draft: Draft, sequence: number, attempt: number, isSure = true): Flight[] {
   const at = draft.flights.findIndex((f) => f.attempt === attempt && sequence >= f.first && sequence < endOf(f));
   const named = draft.flights[at];
   if (!named) return [];
@@ -63,7 +65,7 @@ export function landUpTo(draft: Draft, sequence: number, attempt: number): Fligh
   draft.flights = draft.flights.flatMap((flight, i) => {
     if (flight.consumer !== named.consumer || i > at) return [flight];
     const isDoubtful = flight.deadline > 0 && flight.deadline !== named.deadline;
-    if (i < at && isDoubtful) return [flight];
+    if (i < at && (isDoubtful || !(isSure || wasBefore(flight, named)))) return [flight];
     if (i < at) {
       landed.push(flight);
       return [];
@@ -105,7 +107,7 @@ export function endDelivery(draft: Draft, flight: Flight, ending: Ending): void 
   const redelivered = flight.redelivered || ending !== 'unsent' || suspect;
   const attempt = flight.attempt + (suspect ? 1 : 0);
   const lost = ending === 'late' || ending === 'lost';
-  putBack(draft, { first, count, attempt, failures, transient, redelivered, suspect, lost });
+  putBack(draft, { first, count, attempt, failures, transient, redelivered, suspect, lost, ...unansweredOf(flight) });
 }
 
 /** Whether no delivery is left: they go out no more. In a dead-letter queue they always do. */
@@ -152,6 +154,7 @@ function isLate({ deadline }: Flight, now: number): boolean {
 
 /** Ends the deliveries whose deadline has passed. @returns how many those were */
 export function passDeadlines(draft: Draft, context: Context, ending: 'counted' | 'late'): number {
+  markUnanswered(draft, (flight) => isLate(flight, context.now));
   const late = draft.flights.filter((flight) => isLate(flight, context.now));
   if (late.length === 0) return 0;
   draft.flights = draft.flights.filter((flight) => !isLate(flight, context.now));

@@ -1,7 +1,8 @@
 import { type Draft, type Lookup, locate } from './draft.ts';
 import { endOf, type Range } from './ranges.ts';
 import type { Reference } from './reference.ts';
-import type { Returned } from './state.ts';
+import type { Returned, Unanswered } from './state.ts';
+import { areAlikeUnanswered } from './unanswered.ts';
 
 /** Ready messages of one batch and one past; or those that a missing page listed, whose `reference` is the page's. */
 export type Span = Range & {
@@ -13,6 +14,7 @@ export type Span = Range & {
   readonly redelivered: boolean;
   /** As of `Returned`. */
   readonly lost: boolean;
+  readonly unanswered?: Unanswered;
 };
 
 /** A page that must be read to go on. */
@@ -83,6 +85,7 @@ function samePast(a: Returned, b: Returned): boolean {
     a.transient === b.transient &&
     a.redelivered === b.redelivered &&
     a.suspect === b.suspect &&
-    a.lost === b.lost
+    a.lost === b.lost &&
+    areAlikeUnanswered(a, b)
   );
 }

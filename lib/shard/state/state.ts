@@ -84,6 +84,7 @@ export type Flight = {
   readonly redelivered: boolean;
   /** When it comes back by itself, in milliseconds since the epoch; 0 if only with its consumer. */
   readonly deadline: number;
+  readonly unanswered?: Unanswered;
 };
 
 /** Messages that are ready again. */
@@ -98,6 +99,22 @@ export type Returned = {
   readonly suspect: boolean;
   /** Their delivery ended with its connection, or its deadline passed under a dead master: the same. */
   readonly lost: boolean;
+  readonly unanswered?: Unanswered;
+};
+
+/**
+ * Where a delivery ended although its consumer is there, may have had it, and answered nothing: the message may be
+ * given to that consumer a second time. What a consumer then says of it by message id may be said of either delivery.
+ * @see STOMP 1.1 ACK
+ */
+export type Unanswered = {
+  /** The consumer's `number`; `SEVERAL` if that is true of more than one. */
+  readonly consumer: number;
+  /**
+   * Tells which of the consumer's deliveries came before which: of two posts, the later one has the higher number. It is
+   * negative for a post of which nobody knows whether it arrived.
+   */
+  readonly order: number;
 };
 
 /** Messages on their way to another shard. Their bodies are this shard's until the other one has taken them. */

@@ -7,6 +7,7 @@ import { pack, unpack } from '../../../lib/shard/codec/packing.ts';
 import { decodeState, encodeState } from '../../../lib/shard/codec/state-codec.ts';
 import { decodePage, encodePage, type Reference } from '../../../lib/shard/state/reference.ts';
 import { emptyState, type State } from '../../../lib/shard/state/state.ts';
+import { SEVERAL } from '../../../lib/shard/state/unanswered.ts';
 
 const ranges = [
   { first: 1, count: 2, attempt: 1 },
@@ -83,6 +84,7 @@ const state: State = {
     { ...flight, ...plain, transient: true },
     { ...flight, ...plain, pushing: true },
     { ...flight, ...plain, redelivered: true },
+    { ...flight, ...plain, unanswered: { consumer: 3, order: 1 } },
   ],
   returned: [
     back,
@@ -90,6 +92,7 @@ const state: State = {
     { ...back, redelivered: true },
     { ...back, suspect: true },
     { ...back, lost: true },
+    { ...back, unanswered: { consumer: SEVERAL, order: -2 } },
   ],
   consumers: [
     { number: 1, id: 'x', ack: 'auto', ...member },

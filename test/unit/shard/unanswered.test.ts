@@ -1,0 +1,102 @@
+import { describe, expect, it } from 'vitest';
+import { finishTurn } from '../../../lib/shard/turn.ts';
+import { NOW, OneShard } from './one-shard.ts';
+
+const UNKNOWN_POST_MS = 1000;
+const later = { now: NOW + UNKNOWN_POST_MS };
+
+/** A consumer that acknowledges cumulatively by message id, on a shard of its own. */
+function cumulative(prefetch: number) {
+  const shard = new OneShard({ unknownPostMs: UNKNOWN_POST_MS });
+  const join = shard.join('client', prefetch);
+  shard.take([join]);
+  const places = new Map<number, { key: string; index: number }>();
+  const send = (count: number) => {
+    const entry = shard.send(Array(count).fill(0));
+    const key = 'key' in entry ? entry.key : '';
+    for (let index = 0; index < count; index++) places.set(places.size + 1, { key, index });
+    return entry;
+  };
+  /** Acknowledges a message and all before it, by its id. */
+  const upTo = (sequence: number, consumer = join.id) => {
+    const { key, index } = places.get(sequence) ?? { key: '', index: 0 };
+    return shard.entry({ kind: 'acknowledge-message', consumer, key, index, upTo: true });
+  };
+  /** A turn that commits, and dies while it pushes. */
+  const dieInPush = (...entries: Parameters<OneShard['take']>[0]) => {
+    const context = shard.context();
+    const { draft } = shard.decide(entries, context);
+    shard.state = finishTurn(draft, { pushed: new Map() }, context).state;
+  };
+  const inFlight = () =>
+    shard.state.flights.flatMap(({ first, count }) => Array.from({ length: count }, (_, i) => first + i));
+  return { shard, consumer: join.id, send, upTo, dieInPush, inFlight };
+}
+
+describe('a cumulative acknowledgement by the id of a message that its consumer may have had twice', () => {
+  it('leaves what came between the two, where nobody heard whether the first one arrived', () => {
+    const { shard, send, upTo, inFlight } = cumulative(3);
+    shard.take([send(1)], {}, 'unknown');
+    shard.take([send(1)]);
+    shard.take([], later);
+    expect(inFlight()).toEqual([2, 1]);
+    shard.take([upTo(1)], later);
+    expect(inFlight()).toEqual([2]);
+    shard.take([upTo(2)], later);
+    expect(shard.state).toMatchObject({ flights: [], counts: { acknowledged: 2 } });
+  });
+
+  it('leaves what came between the two, where a dead master was pushing it', () => {
+    const { shard, send, upTo, dieInPush, inFlight } = cumulative(2);
+    dieInPush(send(1));
+    // Somebody else holds it for a while; meanwhile the consumer gets another message.
+    const pull = shard.entry({ kind: 'receive', max: 1, deadline: NOW + 10 });
+    shard.take([pull, send(1)], { takeover: true });
+    shard.take([], { now: NOW + 10 });
+    expect(inFlight()).toEqual([2, 1]);
+    shard.take([upTo(1)], { now: NOW + 10 });
+    expect(inFlight()).toEqual([2]);
+  });
+
+  it('ends all that was in one push with it, and before it', () => {
+    const { shard, send, upTo, dieInPush, inFlight } = cumulative(4);
+    dieInPush(send(3));
+    shard.take([send(1)], { takeover: true });
+    expect(inFlight()).toEqual([1, 2, 3, 4]);
+    shard.take([upTo(2)]);
+    expect(inFlight()).toEqual([3, 4]);
+    shard.take([upTo(4)]);
+    expect(inFlight()).toEqual([]);
+  });
+
+  it('ends what had arrived before the push of which nobody knows', () => {
+    const { shard, send, upTo, dieInPush, inFlight } = cumulative(4);
+    shard.take([send(1)]);
+    dieInPush(send(2));
+    shard.take([], { takeover: true });
+    expect(inFlight()).toEqual([1, 2, 3]);
+    shard.take([upTo(3)]);
+    expect(inFlight()).toEqual([]);
+  });
+
+  it('leaves a message of which no delivery is known to have arrived before it', () => {
+    const { shard, send, upTo, dieInPush, inFlight } = cumulative(4);
+    shard.take([send(1)], {}, 'unknown');
+    dieInPush(send(1));
+    shard.take([], { ...later, takeover: true });
+    expect(inFlight()).toEqual([1, 2]);
+    shard.take([upTo(2)], later);
+    expect(inFlight()).toEqual([1]);
+  });
+
+  it('ends all before it, where it was another consumer that had it before', () => {
+    const { shard, consumer, send, upTo, inFlight } = cumulative(2);
+    shard.take([send(1)], {}, 'unknown');
+    const next = shard.join('client', 2);
+    shard.take([shard.entry({ kind: 'leave', consumer, reason: 'lost' }), next], later);
+    shard.take([send(1)], later);
+    expect(inFlight()).toEqual([1, 2]);
+    shard.take([upTo(2, next.id)], later);
+    expect(inFlight()).toEqual([]);
+  });
+});
