@@ -15,19 +15,27 @@ const LONG_AGO = 1;
 
 /**
  * Whether an entry is new, a repeat of one that was absorbed, or a repeat of which that can no longer be told.
- * What is new is remembered; ids that were repeated are kept for longer, since their first attempt may yet arrive.
+ * What is new is remembered; ids that were repeated are kept for longer: they may be repeated again, and their first
+ * attempt may yet arrive.
  */
 export function admit(draft: Draft, entry: Entry): 'new' | 'repeat' | 'untold' {
   const id = entry.id.slice(0, SHORT);
-  if (draft.recent.includes(id) || draft.repeated.includes(id)) return 'repeat';
-  if (entry.attempt === 1) {
-    draft.recent.push(id);
-    if (draft.recent.length > RECENT) draft.recent.shift();
-    return 'new';
-  }
+  if (draft.repeated.includes(id)) return 'repeat';
+  const isKnown = draft.recent.includes(id);
+  if (entry.attempt > 1) rememberRepeated(draft, id);
+  else if (!isKnown) rememberRecent(draft, id);
+  if (isKnown) return 'repeat';
+  return entry.attempt > 1 ? 'untold' : 'new';
+}
+
+function rememberRecent(draft: Draft, id: string): void {
+  draft.recent.push(id);
+  if (draft.recent.length > RECENT) draft.recent.shift();
+}
+
+function rememberRepeated(draft: Draft, id: string): void {
   draft.repeated.push(id);
   if (draft.repeated.length > REPEATED) draft.repeated.shift();
-  return 'untold';
 }
 
 /** Keeps a consumer that left from joining again by a late repeat. */

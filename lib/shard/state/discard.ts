@@ -60,6 +60,8 @@ function batchOf({ first, count, before = 0, after = 0 }: Reference): Range {
 
 /** Remembers that a batch may be named twice: by this reference, and by one of which nobody knows any more. */
 export function rememberCopy(draft: Draft, key: string): void {
+  // Its first copy may have gone by the same inbox.
+  draft.spent = draft.spent.filter((spent) => spent !== key);
   if (draft.copies.includes(key)) return;
   draft.copies.push(key);
   if (draft.copies.length > COPIES) draft.copies = [ANY_COPY];

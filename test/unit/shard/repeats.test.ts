@@ -15,6 +15,25 @@ it('a repeat adds nothing, and a first attempt that is late after its repeat add
   expect(shard.state.counts.sent).toBe(22);
 });
 
+it('what was repeated once is known for longer', () => {
+  const shard = new OneShard();
+  const entry = shard.send([0]);
+  shard.take([entry, { ...entry, attempt: 2 }]);
+  for (let i = 0; i < 20; i++) shard.take([shard.send([0])]);
+  shard.take([{ ...entry, attempt: 3 }]);
+  expect(shard.state.counts.sent).toBe(21);
+});
+
+it('a body that a purge let go stays where the same inbox brings it again', () => {
+  const shard = new OneShard();
+  const entry = shard.send([0]);
+  const others = Array.from({ length: 20 }, () => shard.send([0]));
+  shard.take([entry, shard.entry({ kind: 'purge' }), ...others, { ...entry, attempt: 2 }]);
+  expect(shard.discarded).toEqual([]);
+  const given = OneShard.given(shard.take([shard.join('auto', 100)]).turn);
+  expect(given.at(-1)).toMatchObject({ key: 'batch-1', redelivered: true });
+});
+
 it('a repeat that can no longer be told is flagged, and never frees the body of the first', () => {
   const shard = new OneShard({ referencesPerLevel: 3 });
   const entry = shard.send([0]);
