@@ -121,6 +121,11 @@ export class Lines {
     return this.#isEnded;
   }
 
+  /** Whether somebody waits for this shard here. */
+  has(shard: string): boolean {
+    return this.#lines.has(shard);
+  }
+
   takePlace(): number {
     return this.#places++;
   }

@@ -9,14 +9,14 @@ import {
 } from '../server/options.ts';
 import { startBroker } from '../server/start-broker.ts';
 import { CommandFailure, exitCodes } from './exit.ts';
+import { settleHeap } from './heap.ts';
 import type { ServeOptions } from './options.ts';
 import { readSecret } from './secret.ts';
 import { ServerLog } from './server-log.ts';
-import { boundYoungGeneration } from './young-generation.ts';
 
 /** Runs the broker until it is told to stop. Ends the process with 1 if it cannot go on. */
 export async function serve(options: ServeOptions): Promise<void> {
-  boundYoungGeneration();
+  settleHeap();
   let broker: RunningBroker | undefined;
   const said = new ServerLog(options.json, options.logLevel);
   const stop = (signal: NodeJS.Signals) => {

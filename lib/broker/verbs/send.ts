@@ -1,12 +1,13 @@
 import type { Destination } from '../../model/destination.ts';
 import { expiryOf, isPersistent, type OutgoingMessage } from '../../model/message.ts';
 import type { Run } from '../../shard/codec/entry.ts';
+import type { Head } from '../../store/port.ts';
 import { type Asking, ask } from '../asking.ts';
 import type { Broker } from '../broker.ts';
 import { blobOf, intoBatches } from '../inbox/batches.ts';
 import { checkSize } from '../inbox/message-size.ts';
 import { type Identified, leadLater } from '../requests.ts';
-import { shardAt } from '../shards.ts';
+import { isTopic, shardAt, stateOfHead } from '../shards.ts';
 import { recordQueue } from './queues.ts';
 
 /**
@@ -45,10 +46,20 @@ export function askToSend(
     ...{ shard, requests, blobs, ring: true, mustExist: false },
     async conclude(appended) {
       if (!appended?.head.state && destination.kind === 'queue') await recordQueue(broker, destination.name);
+      if (appended && !hasTakers(broker, appended.head))
+        broker.bodies.drop(
+          shard,
+          requests.map(({ id }) => id),
+        );
       leadLater(broker, appended?.mastership);
       return batches.flatMap(({ key, part }) => part.map((_, i) => `${key}-${i}`));
     },
   };
+}
+
+/** Whether somebody is there who may be given what was sent soon. What waits for long is not kept in memory. */
+function hasTakers({ lines }: Broker, head: Head): boolean {
+  return isTopic(head.shard) || lines.has(head.shard) || stateOfHead(head).consumers.length > 0;
 }
 
 function runsOf(messages: readonly OutgoingMessage[]): Run[] {

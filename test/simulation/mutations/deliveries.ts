@@ -37,7 +37,7 @@ export const ofDeliveries: readonly Mutation[] = [
   mutation(
     'a cumulative acknowledgement covers what may not have arrived',
     'shard/state/flights.ts',
-    'if (i < at && isDoubtful) return [flight];',
+    'if (i < at && (isDoubtful || !(isSure || wasBefore(flight, named)))) return [flight];',
     'void isDoubtful;',
   ),
   mutation(

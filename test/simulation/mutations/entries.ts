@@ -23,8 +23,8 @@ export const ofEntries: readonly Mutation[] = [
   mutation(
     'repeats are forgotten',
     'shard/absorb/repeats.ts',
-    "if (draft.recent.includes(id) || draft.repeated.includes(id)) return 'repeat';",
-    '',
+    "if (draft.repeated.includes(id)) return 'repeat';\n  const isKnown = draft.recent.includes(id);",
+    'const isKnown = false;',
   ),
   mutation(
     'a repeat has an id of its own',

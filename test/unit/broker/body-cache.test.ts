@@ -2,6 +2,8 @@ import { expect, it } from 'vitest';
 import { BodyCache } from '../../../lib/broker/bodies/body-cache.ts';
 import { browse } from '../../../lib/broker/verbs/browse.ts';
 import { send } from '../../../lib/broker/verbs/send.ts';
+import { subscribe } from '../../../lib/broker/verbs/subscribe.ts';
+import type { Environment } from '../../../lib/handlers/environment.ts';
 import { localLimits } from '../../../lib/model/limits.ts';
 import { MemoryStore } from '../../../lib/store/memory/memory-store.ts';
 import type { Store } from '../../../lib/store/port.ts';
@@ -10,6 +12,7 @@ import { environmentOn, storeWith } from './environment.ts';
 const READ_BYTES = 64 * 1024;
 const BODY_BYTES = 1000;
 const MESSAGES = 300;
+const queue = { kind: 'queue', name: 'q' } as const;
 
 /** Octets as they come from the network: in the midst of much else. */
 function viewOf(octets: Uint8Array): Uint8Array {
@@ -39,11 +42,19 @@ function heldBy(octets: readonly Uint8Array[]): number {
   return bytes;
 }
 
-async function fill(store: Store) {
+/** Somebody who has room for one message, and answers nothing. */
+function takeOne({ broker }: Pick<Environment, 'broker'>): Promise<void> {
+  const where = { destination: queue, connection: 'connection', subscription: 'subscription' };
+  return subscribe(broker, { ...where, consumer: broker.random.id(), ack: 'client-individual', prefetch: 1 });
+}
+
+async function fill(store: Store, begin = async (_: Environment) => {}) {
   const environment = environmentOn(store, { limits: localLimits });
+  await begin(environment);
+  await environment.afterwards.idle();
   for (let at = 0; at < MESSAGES; at++) {
     const message = { body: viewOf(Buffer.alloc(BODY_BYTES, at)), text: false, headers: {} };
-    await send(environment.broker, { kind: 'queue', name: 'q' }, [message]);
+    await send(environment.broker, queue, [message]);
     await environment.afterwards.idle();
   }
   return environment;
@@ -55,7 +66,7 @@ function cachedBodies(cache: BodyCache, keys: readonly string[]): readonly Uint8
 
 it('bodies that were sent and wait keep nothing of the reads in which they came', async () => {
   const keys: string[] = [];
-  const { broker } = await fill(keyedStore(keys));
+  const { broker } = await fill(keyedStore(keys), takeOne);
   const bodies = cachedBodies(broker.bodies, keys);
   expect(bodies).toHaveLength(MESSAGES);
   expect(Buffer.from(bodies[7] as Uint8Array)).toEqual(Buffer.alloc(BODY_BYTES, 7));
@@ -73,16 +84,26 @@ it('bodies that were read and are kept at hand keep nothing of what they were re
   expect(heldBy(bodies)).toBeLessThanOrEqual(2 * MESSAGES * BODY_BYTES);
 });
 
+it('bodies that were sent where nobody is are not kept at hand', async () => {
+  const keys: string[] = [];
+  const { broker } = await fill(keyedStore(keys));
+  expect(keys).toHaveLength(MESSAGES);
+  expect(cachedBodies(broker.bodies, keys)).toEqual([]);
+});
+
 it('messages of one request that came in one read share one copy', async () => {
   const keys: string[] = [];
-  const { broker } = environmentOn(keyedStore(keys), { limits: localLimits });
+  const environment = environmentOn(keyedStore(keys), { limits: localLimits });
+  const { broker } = environment;
+  await takeOne(environment);
+  await environment.afterwards.idle();
   const read = new Uint8Array(READ_BYTES);
   const messages = [0, 1, 2].map((at) => ({
     body: read.fill(at, at * 99, at * 99 + 9).subarray(at * 99, at * 99 + 9),
   }));
   await send(
     broker,
-    { kind: 'queue', name: 'q' },
+    queue,
     messages.map((message) => ({ ...message, text: false, headers: {} })),
   );
   const bodies = cachedBodies(broker.bodies, keys);
