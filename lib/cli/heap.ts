@@ -1,4 +1,5 @@
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 
 /** So large may what V8 holds of young objects become, in octets. */
 const ENOUGH_BYTES = 8 * 1024 * 1024;
@@ -20,6 +21,18 @@ const BALLAST_BYTES = 128 * 1024 * 1024;
 export function settleHeap(): void {
   boundYoungGeneration();
   ballast.push(new ArrayBuffer(BALLAST_BYTES));
+  collectGarbage();
+}
+
+/**
+ * Makes V8 take the ballast into account. Until it has collected once, the heap counts as full: its threads that compile
+ * wait for a collection, and a process that is to end waits for them.
+ */
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  setFlagsFromString('--no-expose-gc');
+  collect();
 }
 
 /**

@@ -45,9 +45,12 @@ async function catchIt(mutation: Mutation): Promise<Catch | undefined> {
   if (caught) return caught;
   const found = await playMutant(sources, storiesToSearch(kept?.workload));
   if (!found) return undefined;
+  const told = `seed ${found.seed} of ${found.workload}`;
+  const violated = await playMutant(new Map(), [found]);
+  if (violated) problems.push(`${told} is not well without any mutation: ${violated.check}`);
   stale++;
   print(`stale: ${kept ? `${kept.workload} ${kept.seed}` : 'no story'}, of "${mutation.name}"`);
-  if (values.keep) {
+  if (values.keep && !violated) {
     stories.set(mutation.name, { workload: found.workload, seed: found.seed });
     writeStories(stories, names);
   }

@@ -59,7 +59,16 @@ export function askToSend(
 
 /** Whether somebody is there who may be given what was sent soon. What waits for long is not kept in memory. */
 function hasTakers({ lines }: Broker, head: Head): boolean {
-  return isTopic(head.shard) || lines.has(head.shard) || stateOfHead(head).consumers.length > 0;
+  return isTopic(head.shard) || lines.has(head.shard) || hasConsumers(head);
+}
+
+/** That a state is damaged is for the turn to find: what was sent is durable. */
+function hasConsumers(head: Head): boolean {
+  try {
+    return stateOfHead(head).consumers.length > 0;
+  } catch {
+    return false;
+  }
 }
 
 function runsOf(messages: readonly OutgoingMessage[]): Run[] {

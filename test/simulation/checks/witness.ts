@@ -52,6 +52,8 @@ export class Witness {
   readonly now: () => number;
   /** How far a clock may be off. */
   readonly skewMs: number;
+  /** Further than the broker allows for. */
+  readonly areClocksFarOff: boolean;
   readonly store: ExpiringStore;
   readonly #onViolation: (violation: Violation) => void;
   /** States that were written by older code: it can read these. */
@@ -78,6 +80,7 @@ export class Witness {
     this.limits = limits;
     this.now = now;
     this.skewMs = limits.skewMs + clocksMs;
+    this.areClocksFarOff = clocksMs > 0;
     this.history = new History(now, this.skewMs + limits.postMs);
     this.audience = new AudienceLog(now, this.skewMs + limits.postMs);
     store.onExpired = (shard, key) => this.shard(shard).expired(key);

@@ -21,6 +21,11 @@ describe('cirrusmq serve', () => {
     expect(await serve('--data', data)).toEqual({ code: 1, out: Buffer.from(''), err: `cirrusmq: ${sentence}\n` });
   });
 
+  it('ends at once where it cannot begin, on a busy machine too', async () => {
+    const starts = Array.from({ length: 16 }, () => serve('--data', '/etc/passwd/x'));
+    expect((await Promise.all(starts)).map(({ code }) => code)).toEqual(Array(16).fill(1));
+  });
+
   it.each([
     [['--jwt-audience', 'a'], '--jwt-audience is only for --jwt-issuer'],
     [['--jwt-issuer', 'https://issuer.example'], '--jwt-issuer needs --jwt-audience'],
