@@ -16,6 +16,7 @@ import {
 import { endOf } from '../state/ranges.ts';
 import { keptAlive, type Reference } from '../state/reference.ts';
 import type { Flight, Returned } from '../state/state.ts';
+import { markRejected } from '../state/unanswered.ts';
 import { admit, admitForward, admitRejection, hasLeft, rememberLeft } from './repeats.ts';
 import { endInterruptedPushes, suspect } from './takeover.ts';
 
@@ -251,12 +252,20 @@ function endMessage(draft: Draft, entry: Entry & { kind: 'acknowledge-message' |
     if (entry.kind === 'acknowledge-message') acknowledgeLast(draft, sequence);
     return;
   }
-  const { attempt } = flight;
-  const landed = entry.upTo
-    ? landUpTo(draft, sequence, attempt, false)
-    : landFlights(draft, { first: sequence, count: 1, attempt });
-  if (entry.kind === 'reject-message') endAll(draft, landed);
-  else draft.counts.acknowledged += total(landed);
+  const named = { first: sequence, count: 1, attempt: flight.attempt };
+  if (entry.kind === 'reject-message' && entry.upTo) rejectUpTo(draft, named);
+  else if (entry.kind === 'reject-message') endAll(draft, landFlights(draft, named));
+  else if (entry.upTo) draft.counts.acknowledged += total(landUpTo(draft, sequence, flight.attempt, false));
+  else draft.counts.acknowledged += total(landFlights(draft, named));
+}
+
+/** By the id of the last of them. */
+function rejectUpTo(draft: Draft, { first, attempt }: DeliveryRange): void {
+  const { flights } = draft;
+  const rejected = landUpTo(draft, first, attempt, false);
+  draft.flights = flights;
+  markRejected(draft, rejected);
+  for (const flight of rejected) endAll(draft, landFlights(draft, flight));
 }
 
 /** An acknowledgement by message id names no attempt: it is of the last one, if that may be answered still. */

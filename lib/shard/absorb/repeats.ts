@@ -4,10 +4,13 @@ import type { Source } from '../state/state.ts';
 
 const RECENT = 16;
 const REPEATED = 32;
+const REPEATED_IN_TIME = 16;
 const SOURCES = 8;
 const LEFT = 32;
 const REJECTED = 16;
 const RANGES_PER_SOURCE = 16;
+/** Behind the id of an entry that was repeated while its first attempt was known. */
+const IN_TIME = '+';
 /** 48 bits of an id tell it from the few that are kept. */
 const SHORT = 8;
 /** In seconds since the epoch; before anything that is forwarded. */
@@ -20,9 +23,9 @@ const LONG_AGO = 1;
  */
 export function admit(draft: Draft, entry: Entry): 'new' | 'repeat' | 'untold' {
   const id = entry.id.slice(0, SHORT);
-  if (draft.repeated.includes(id)) return 'repeat';
+  if (draft.repeated.includes(id) || draft.repeated.includes(id + IN_TIME)) return 'repeat';
   const isKnown = draft.recent.includes(id);
-  if (entry.attempt > 1) rememberRepeated(draft, id);
+  if (entry.attempt > 1) rememberRepeated(draft, isKnown ? id + IN_TIME : id);
   else if (!isKnown) rememberRecent(draft, id);
   if (isKnown) return 'repeat';
   return entry.attempt > 1 ? 'untold' : 'new';
@@ -33,9 +36,12 @@ function rememberRecent(draft: Draft, id: string): void {
   if (draft.recent.length > RECENT) draft.recent.shift();
 }
 
+/** Of what was repeated in time nothing comes any more but repeats: it takes no room from those whose first may come. */
 function rememberRepeated(draft: Draft, id: string): void {
   draft.repeated.push(id);
-  if (draft.repeated.length > REPEATED) draft.repeated.shift();
+  const isLike = (other: string) => other.endsWith(IN_TIME) === id.endsWith(IN_TIME);
+  const most = id.endsWith(IN_TIME) ? REPEATED_IN_TIME : REPEATED;
+  if (draft.repeated.filter(isLike).length > most) draft.repeated.splice(draft.repeated.findIndex(isLike), 1);
 }
 
 /** Keeps a consumer that left from joining again by a late repeat. */

@@ -3,8 +3,9 @@ import { isDue } from '../plan/expiry.ts';
 import { type Context, type Draft, type Lookup, total } from '../state/draft.ts';
 import { drawReady } from '../state/draw.ts';
 import { inFlightByConsumer } from '../state/flights.ts';
+import { pastOf } from '../state/past.ts';
 import { putBack, readySpans, type Span } from '../state/ready.ts';
-import { markUnanswered, unansweredOf } from '../state/unanswered.ts';
+import { markUnanswered } from '../state/unanswered.ts';
 
 /**
  * After a dead master: what it may have pushed without a commit comes back flagged, and nothing else does. It saw this
@@ -48,10 +49,10 @@ export function suspect(
 
 /** Non-persistent messages are committed before they are pushed: what is still ready never went out. */
 function suspected(span: Span) {
-  const { first, count, failures, transient, attempt, redelivered, lost } = span;
-  const past = { first, count, failures, transient, ...unansweredOf(span) };
-  if (transient) return { ...past, attempt, redelivered, suspect: false, lost };
-  return { ...past, attempt: attempt + 1, redelivered: true, suspect: true, lost: false };
+  const { first, count, lost } = span;
+  const returned = { first, count, ...pastOf(span) };
+  if (span.transient) return { ...returned, suspect: false, lost };
+  return { ...returned, attempt: span.attempt + 1, redelivered: true, suspect: true, lost: false };
 }
 
 /** Cumulative consumers get nothing before a commit. */
@@ -98,9 +99,8 @@ export function endInterruptedPushes(draft: Draft): void {
   const interrupted = draft.flights.filter((flight) => flight.pushing);
   draft.flights = draft.flights.filter((flight) => !flight.pushing);
   for (const flight of interrupted) {
-    const { first, count, attempt, failures, transient } = flight;
-    const past = { attempt, failures, transient, ...unansweredOf(flight) };
-    if (transient) draft.counts.dropped += count;
-    else putBack(draft, { first, count, ...past, redelivered: true, suspect: true, lost: false });
+    const { first, count } = flight;
+    if (flight.transient) draft.counts.dropped += count;
+    else putBack(draft, { first, count, ...pastOf(flight), redelivered: true, suspect: true, lost: false });
   }
 }

@@ -1,7 +1,8 @@
 import type { AckMode } from '../../model/message.ts';
 import { ANY_COPY, hasFlaggedPage } from '../state/discard.ts';
+import type { Unanswered } from '../state/past.ts';
 import { packReference, unpackReference } from '../state/reference.ts';
-import type { Flight, Returned, Source, State, Unanswered } from '../state/state.ts';
+import type { Flight, Returned, Source, State } from '../state/state.ts';
 import { pack, unpackVersioned } from './packing.ts';
 
 /** Version 1 knew nothing of what `packLater` writes; what else there is, is as it was. */

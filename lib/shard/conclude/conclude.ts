@@ -95,11 +95,17 @@ function afterArrival(draft: Draft, flight: Flight, isDone: boolean): Flight[] {
 /** Non-persistent messages are never pushed twice; others come back when nothing is heard of them. */
 function afterDoubt(draft: Draft, flight: Flight, isAuto: boolean, context: Context): Flight[] {
   if (!flight.transient) {
-    return [{ ...flight, pushing: false, deadline: context.now + context.limits.unknownPostMs }];
+    return [{ ...flight, pushing: false, deadline: deadlineOfDoubt(draft, flight, context) }];
   }
   if (!isAuto) return [{ ...flight, pushing: false }];
   draft.counts.dropped += flight.count;
   return [];
+}
+
+/** One of its own for each post: two of a consumer may have arrived without each other. */
+function deadlineOfDoubt({ flights }: Draft, { consumer }: Flight, { now, limits }: Context): number {
+  const theirs = flights.filter((flight) => flight.consumer === consumer);
+  return Math.max(now + limits.unknownPostMs, ...theirs.map(({ deadline }) => deadline + 1));
 }
 
 function refreshSeen(draft: Draft, arrived: ReadonlySet<number>, context: Context): void {

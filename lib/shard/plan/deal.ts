@@ -1,7 +1,7 @@
 import type { Context, Draft } from '../state/draft.ts';
+import { haveOnePast, pastOf } from '../state/past.ts';
 import { endOf } from '../state/ranges.ts';
 import type { Consumer, Flight } from '../state/state.ts';
-import { areAlikeUnanswered, unansweredOf } from '../state/unanswered.ts';
 import type { Server } from './servers.ts';
 import { dealShares } from './shares.ts';
 import type { PlannedMessage } from './take.ts';
@@ -46,20 +46,13 @@ export function deal(
 
 function launch(consumer: Consumer, share: readonly PlannedMessage[], deadline: number, pushing: boolean): Flight[] {
   const flights: Flight[] = [];
-  for (const { sequence, attempt, failures, transient, redelivered, unanswered } of share) {
+  for (const planned of share) {
     const last = flights.at(-1);
-    const follows =
-      last &&
-      endOf(last) === sequence &&
-      last.attempt === attempt &&
-      last.failures === failures &&
-      last.transient === transient &&
-      last.redelivered === redelivered &&
-      areAlikeUnanswered(last, { unanswered });
+    const follows = last && endOf(last) === planned.sequence && haveOnePast(last, planned);
     if (follows) flights[flights.length - 1] = { ...last, count: last.count + 1 };
     else {
-      const flight = { first: sequence, count: 1, consumer: consumer.number, attempt, failures };
-      flights.push({ ...flight, transient, pushing, redelivered, deadline, ...unansweredOf({ unanswered }) });
+      const flight = { first: planned.sequence, count: 1, consumer: consumer.number, pushing, deadline };
+      flights.push({ ...flight, ...pastOf(planned) });
     }
   }
   return flights;

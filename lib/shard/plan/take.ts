@@ -1,21 +1,16 @@
 import { expiryOf, type Message } from '../../model/message.ts';
 import { messageBytes, replyBytes } from '../../model/message-bytes.ts';
 import type { Context, Draft, Lookup, Needs } from '../state/draft.ts';
+import { type Past, pastOf } from '../state/past.ts';
 import type { Range } from '../state/ranges.ts';
 import { readySpans, type Span } from '../state/ready.ts';
-import type { Apart, Unanswered } from '../state/state.ts';
-import { unansweredOf } from '../state/unanswered.ts';
+import type { Apart } from '../state/state.ts';
 import { turnBytes } from './audience.ts';
 import { isDue, isExpired } from './expiry.ts';
 
 /** One message, to go out in this turn. */
-export type PlannedMessage = {
+export type PlannedMessage = Past & {
   readonly sequence: number;
-  readonly attempt: number;
-  readonly failures: number;
-  readonly transient: boolean;
-  readonly redelivered: boolean;
-  readonly unanswered?: Unanswered;
   readonly key: string;
   readonly index: number;
   readonly message: Message;
@@ -163,8 +158,6 @@ class Taking {
 function messageOf(span: Span, i: number, batch: readonly Message[]): PlannedMessage {
   const sequence = span.first + i;
   const index = span.reference.offset + sequence - span.reference.first;
-  const { attempt, failures, transient, redelivered, reference } = span;
-  const past = { attempt: attempt + 1, failures, transient, redelivered, ...unansweredOf(span) };
   const message = batch[index] as Message;
-  return { sequence, ...past, key: reference.key, index, message };
+  return { ...pastOf(span), attempt: span.attempt + 1, sequence, key: span.reference.key, index, message };
 }

@@ -1,9 +1,10 @@
 import type { DeliveryRange } from '../codec/entry.ts';
 import { type Context, type Draft, total } from './draft.ts';
+import { pastOf } from './past.ts';
 import { endOf } from './ranges.ts';
 import { putBack } from './ready.ts';
 import type { Flight, Returned } from './state.ts';
-import { markUnanswered, unansweredOf, wasBefore } from './unanswered.ts';
+import { isMeantAlone, markUnanswered, unmark, wasBefore } from './unanswered.ts';
 
 type Ranged = { readonly first: number; readonly count: number };
 
@@ -70,9 +71,13 @@ export function landUpTo(draft: Draft, sequence: number, attempt: number, isSure
       landed.push(flight);
       return [];
     }
-    const count = sequence + 1 - flight.first;
-    landed.push({ ...flight, count });
-    return count === flight.count ? [] : [{ ...flight, first: sequence + 1, count: flight.count - count }];
+    const from = !isSure && isMeantAlone(flight) ? sequence : flight.first;
+    landed.push({ ...flight, first: from, count: sequence + 1 - from });
+    const rest = [
+      { ...flight, count: from - flight.first },
+      { ...flight, first: sequence + 1, count: endOf(flight) - sequence - 1 },
+    ];
+    return rest.filter(({ count }) => count > 0);
   });
   return landed;
 }
@@ -107,7 +112,7 @@ export function endDelivery(draft: Draft, flight: Flight, ending: Ending): void 
   const redelivered = flight.redelivered || ending !== 'unsent' || suspect;
   const attempt = flight.attempt + (suspect ? 1 : 0);
   const lost = ending === 'late' || ending === 'lost';
-  putBack(draft, { first, count, attempt, failures, transient, redelivered, suspect, lost, ...unansweredOf(flight) });
+  putBack(draft, { ...pastOf(flight), first, count, attempt, failures, redelivered, suspect, lost });
 }
 
 /** Whether no delivery is left: they go out no more. In a dead-letter queue they always do. */
@@ -135,6 +140,7 @@ export function dismiss(draft: Draft, goes: (consumer: number) => boolean, endin
   const gone = new Set(draft.consumers.map((consumer) => consumer.number).filter(goes));
   if (gone.size === 0) return;
   draft.consumers = draft.consumers.filter((consumer) => !gone.has(consumer.number));
+  unmark(draft, gone);
   const orphans = draft.flights.filter((flight) => gone.has(flight.consumer));
   draft.flights = draft.flights.filter((flight) => !gone.has(flight.consumer));
   const met = new Set<number>();
@@ -154,10 +160,11 @@ function isLate({ deadline }: Flight, now: number): boolean {
 
 /** Ends the deliveries whose deadline has passed. @returns how many those were */
 export function passDeadlines(draft: Draft, context: Context, ending: 'counted' | 'late'): number {
-  markUnanswered(draft, (flight) => isLate(flight, context.now));
-  const late = draft.flights.filter((flight) => isLate(flight, context.now));
+  const isPassed = (flight: Flight) => isLate(flight, context.now);
+  markUnanswered(draft, isPassed);
+  const late = draft.flights.filter(isPassed);
   if (late.length === 0) return 0;
-  draft.flights = draft.flights.filter((flight) => !isLate(flight, context.now));
+  draft.flights = draft.flights.filter((flight) => !isPassed(flight));
   for (const flight of late) endDelivery(draft, flight, ending);
   return total(late);
 }

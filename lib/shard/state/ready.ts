@@ -1,21 +1,16 @@
 import { type Draft, type Lookup, locate } from './draft.ts';
+import { haveOnePast, type Past } from './past.ts';
 import { endOf, type Range } from './ranges.ts';
 import type { Reference } from './reference.ts';
-import type { Returned, Unanswered } from './state.ts';
-import { areAlikeUnanswered } from './unanswered.ts';
+import type { Returned } from './state.ts';
 
 /** Ready messages of one batch and one past; or those that a missing page listed, whose `reference` is the page's. */
-export type Span = Range & {
-  readonly reference: Reference;
-  /** Deliveries so far. */
-  readonly attempt: number;
-  readonly failures: number;
-  readonly transient: boolean;
-  readonly redelivered: boolean;
-  /** As of `Returned`. */
-  readonly lost: boolean;
-  readonly unanswered?: Unanswered;
-};
+export type Span = Range &
+  Past & {
+    readonly reference: Reference;
+    /** As of `Returned`. */
+    readonly lost: boolean;
+  };
 
 /** A page that must be read to go on. */
 type Unread = { readonly page: string; readonly expires: number };
@@ -79,13 +74,5 @@ export function putBack(draft: Draft, range: Returned): void {
 }
 
 function samePast(a: Returned, b: Returned): boolean {
-  return (
-    a.attempt === b.attempt &&
-    a.failures === b.failures &&
-    a.transient === b.transient &&
-    a.redelivered === b.redelivered &&
-    a.suspect === b.suspect &&
-    a.lost === b.lost &&
-    areAlikeUnanswered(a, b)
-  );
+  return a.suspect === b.suspect && a.lost === b.lost && haveOnePast(a, b);
 }

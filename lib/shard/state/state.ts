@@ -1,4 +1,5 @@
 import type { AckMode } from '../../model/message.ts';
+import type { Past } from './past.ts';
 import type { Reference } from './reference.ts';
 
 /**
@@ -37,7 +38,10 @@ export type State = {
   /** The number of the consumer that was served last: the next one is first in turn. */
   readonly rotation: number;
   readonly counts: Counts;
-  /** Ids of the last entries, and of those last repeated: the beginnings, which are enough to tell. */
+  /**
+   * Ids of the last entries, and of those last repeated: the beginnings, which are enough to tell. A `+` follows that of
+   * one that was known when it was repeated.
+   */
   readonly recent: readonly string[];
   readonly repeated: readonly string[];
   /** Consumers that left lately, and rejections by message id, by the beginnings of their ids. */
@@ -69,52 +73,25 @@ export type KeepAlive = {
 };
 
 /** Messages with a consumer, unacknowledged. */
-export type Flight = {
+export type Flight = Past & {
   readonly first: number;
   readonly count: number;
   /** The consumer's `number`. */
   readonly consumer: number;
-  /** Which delivery of the message this is, from 1. */
-  readonly attempt: number;
-  /** How many deliveries ended in a way that counts. */
-  readonly failures: number;
-  readonly transient: boolean;
   /** Committed before the push: under a dead nonce nobody knows whether it went out. */
   readonly pushing: boolean;
-  readonly redelivered: boolean;
   /** When it comes back by itself, in milliseconds since the epoch; 0 if only with its consumer. */
   readonly deadline: number;
-  readonly unanswered?: Unanswered;
 };
 
 /** Messages that are ready again. */
-export type Returned = {
+export type Returned = Past & {
   readonly first: number;
   readonly count: number;
-  readonly attempt: number;
-  readonly failures: number;
-  readonly transient: boolean;
-  readonly redelivered: boolean;
   /** A dead master may have pushed them as `attempt`: an acknowledgement of that still counts. */
   readonly suspect: boolean;
   /** Their delivery ended with its connection, or its deadline passed under a dead master: the same. */
   readonly lost: boolean;
-  readonly unanswered?: Unanswered;
-};
-
-/**
- * Where a delivery ended although its consumer is there, may have had it, and answered nothing: the message may be
- * given to that consumer a second time. What a consumer then says of it by message id may be said of either delivery.
- * @see STOMP 1.1 ACK
- */
-export type Unanswered = {
-  /** The consumer's `number`; `SEVERAL` if that is true of more than one. */
-  readonly consumer: number;
-  /**
-   * Tells which of the consumer's deliveries came before which: of two posts, the later one has the higher number. It is
-   * negative for a post of which nobody knows whether it arrived.
-   */
-  readonly order: number;
 };
 
 /** Messages on their way to another shard. Their bodies are this shard's until the other one has taken them. */

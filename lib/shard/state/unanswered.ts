@@ -1,48 +1,78 @@
 import type { Draft } from './draft.ts';
-import type { Flight, Unanswered } from './state.ts';
+import type { Unanswered } from './past.ts';
+import { endOf } from './ranges.ts';
+import type { Flight } from './state.ts';
 
 /** In place of a consumer's number. */
 export const SEVERAL = -1;
-
-type Marked = { readonly unanswered?: Unanswered | undefined };
-
-/** The mark alone, where there is one. */
-export function unansweredOf({ unanswered }: Marked): { unanswered?: Unanswered } {
-  return unanswered ? { unanswered } : {};
-}
-
-export function areAlikeUnanswered({ unanswered: a }: Marked, { unanswered: b }: Marked): boolean {
-  return a?.consumer === b?.consumer && a?.order === b?.order;
-}
+/** In place of the deadline of what was being pushed: all of it was one push. */
+const PUSHING = -1;
 
 /**
  * Before deliveries end of which their consumers say nothing: marks all that those consumers have, if they acknowledge
  * cumulatively, so that the order of what they had first is known still when some of it goes out again.
  */
 export function markUnanswered(draft: Draft, ends: (flight: Flight) => boolean): void {
+  const ending = draft.flights.filter((flight) => ends(flight));
+  if (ending.length === 0) return;
   const cumulative = new Set(draft.consumers.flatMap(({ ack, number }) => (ack === 'client' ? [number] : [])));
-  const isConcerned = (flight: Flight) => ends(flight) && !flight.transient && cumulative.has(flight.consumer);
-  const concerned = new Set(draft.flights.filter(isConcerned).map(({ consumer }) => consumer));
-  if (concerned.size === 0) return;
+  const concerned = new Set(ending.map(({ consumer }) => consumer).filter((consumer) => cumulative.has(consumer)));
+  if (concerned.size > 0) markInOrder(draft, concerned, ends);
+}
+
+/**
+ * Before a cumulative consumer's rejection by message id takes effect: an acknowledgement that it sent before that may be
+ * on its way, and come when some of this went out again.
+ * @param rejected parts of what it has in flight
+ */
+export function markRejected(draft: Draft, rejected: readonly Flight[]): void {
+  markInOrder(draft, new Set(rejected.map(({ consumer }) => consumer)), (flight) =>
+    rejected.some(({ first }) => first >= flight.first && first < endOf(flight)),
+  );
+}
+
+function markInOrder(draft: Draft, concerned: ReadonlySet<number>, ends: (flight: Flight) => boolean): void {
   let posts = Math.max(
     0,
     ...[...draft.flights, ...draft.returned].map((range) => Math.abs(range.unanswered?.order ?? 0)),
   );
   let doubtful = 0;
   draft.flights = draft.flights.map((flight) => {
-    const { consumer, deadline } = flight;
-    if (!concerned.has(consumer)) return flight;
+    if (!concerned.has(flight.consumer)) return flight;
+    const doubt = flight.pushing ? PUSHING : flight.deadline;
     // What has one deadline was one post.
-    if (deadline === 0 || deadline !== doubtful) posts++;
-    doubtful = deadline;
-    return { ...flight, unanswered: marked(flight, deadline === 0 ? posts : -posts) };
+    if (doubt === 0 || doubt !== doubtful) posts++;
+    doubtful = doubt;
+    return { ...flight, unanswered: marked(flight, doubt === 0 ? posts : -posts, ends(flight)) };
   });
 }
 
-/** Of what it had twice already, the first time counts. */
-function marked({ consumer, unanswered }: Flight, order: number): Unanswered {
+/**
+ * Of what a consumer surely had twice already, the first time counts. Where that is not sure, the second time may be
+ * meant, and what came with the first may have come after that.
+ */
+function marked({ consumer, unanswered }: Flight, order: number, ends: boolean): Unanswered {
   if (!unanswered) return { consumer, order };
-  return unanswered.consumer === consumer ? unanswered : { consumer: SEVERAL, order };
+  const isKept = unanswered.consumer === consumer && (unanswered.order > 0 || !ends);
+  return isKept ? unanswered : { consumer: SEVERAL, order };
+}
+
+/** Consumers that are gone name nothing any more. */
+export function unmark(draft: Draft, gone: ReadonlySet<number>): void {
+  const isTheirs = ({ unanswered }: { unanswered?: Unanswered }) => unanswered && gone.has(unanswered.consumer);
+  if (![...draft.flights, ...draft.returned].some(isTheirs)) return;
+  const without = <R extends { unanswered?: Unanswered }>(range: R): R => {
+    if (!isTheirs(range)) return range;
+    const { unanswered, ...rest } = range;
+    return rest as R;
+  };
+  draft.flights = draft.flights.map(without);
+  draft.returned = draft.returned.map(without);
+}
+
+/** Whether nobody can say which delivery is meant, nor what came before all of them. */
+export function isMeantAlone({ unanswered }: Flight): boolean {
+  return unanswered?.consumer === SEVERAL;
 }
 
 /**
@@ -51,9 +81,10 @@ function marked({ consumer, unanswered }: Flight, order: number): Unanswered {
  */
 export function wasBefore(flight: Flight, named: Flight): boolean {
   const { consumer, unanswered: mark } = named;
-  if (!mark || (mark.consumer !== consumer && mark.consumer !== SEVERAL)) return true;
+  if (isMeantAlone(named)) return false;
+  if (mark?.consumer !== consumer) return true;
   const { unanswered: before } = flight;
-  if (mark.consumer === SEVERAL || before?.consumer !== consumer) return false;
+  if (before?.consumer !== consumer) return false;
   if (before.order === mark.order) return flight.first < named.first;
   return before.order > 0 && before.order < Math.abs(mark.order);
 }

@@ -33,6 +33,8 @@ export class History {
   readonly sightings = new Sightings();
   /** Messages that were posted by a master whose clock was off: it may have been none any more. */
   readonly strays = new Set<string>();
+  /** How many deliveries its consumer had had with this one: an answer says nothing of those that came after it. */
+  readonly #places = new WeakMap<Frame, number>();
   readonly #now: () => number;
   readonly #slackMs: number;
   readonly totals = { sent: 0, receipted: 0, deliveries: 0, duplicates: 0, recovered: 0, deadLettered: 0, browsed: 0 };
@@ -55,7 +57,8 @@ export class History {
     this.totals.receipted += ids.length;
   }
 
-  delivered(who: string, connection: string, queue: string, { headers, body }: Frame, ack: AckMode): void {
+  delivered(who: string, connection: string, queue: string, frame: Frame, ack: AckMode): void {
+    const { headers, body } = frame;
     const arrival = {
       who,
       connection,
@@ -77,7 +80,7 @@ export class History {
     const isStray = this.strays.has(arrival.messageId);
     must(arrival.isRedelivered || !isKnown || isStray, 'what was delivered before carries redelivered', arrival);
     if (headers.ack !== undefined) this.sightings.number(arrival, headers.ack);
-    this.#take(arrival, sent, isKnown);
+    this.#places.set(frame, this.#take(arrival, sent, isKnown));
     if (!isKnown && !arrival.isRedelivered && !isDeadLetter && !isStray) this.order.check(arrival, sent);
   }
 
@@ -119,12 +122,13 @@ export class History {
     if (isKnown) this.totals.duplicates++;
   }
 
-  #take(arrival: Arrival, sent: Sent, isKnown: boolean): void {
+  #take(arrival: Arrival, sent: Sent, isKnown: boolean): number {
     const { queue, messageId } = arrival;
-    this.holders.take(`${queue} ${messageId}`, arrival, sent, this.strays.has(messageId));
+    const place = this.holders.take(`${queue} ${messageId}`, arrival, sent, this.strays.has(messageId));
     this.#see(arrival, isKnown);
     if (sent.receiptedAt === Number.POSITIVE_INFINITY) this.totals.recovered++;
     if (arrival.isAuto) this.sent.end(queue, messageId, arrival.body);
+    return place;
   }
 
   acknowledging(queue: string, messageId: string): void {
@@ -136,10 +140,11 @@ export class History {
     this.holders.letGo(`${queue} ${messageId}`);
   }
 
-  settling(who: string, queue: string, { headers, body }: Frame, ack: AckMode, isRejected: boolean): void {
+  settling(who: string, queue: string, frame: Frame, ack: AckMode, isRejected: boolean): void {
+    const { headers, body } = frame;
     const messageId = headers['message-id'] ?? '';
     const name = `${queue} ${messageId}`;
-    for (const each of ack === 'client' ? this.holders.upTo(who, name) : [name]) {
+    for (const each of ack === 'client' ? this.holders.upTo(who, this.#places.get(frame) ?? 0) : [name]) {
       if (this.holders.letGoOf(who, each) && !isRejected) this.sent.end(queue, each.slice(queue.length + 1));
     }
     if (!isRejected) this.sent.end(queue, messageId, idOf(body));

@@ -26,8 +26,11 @@ export class Holders {
     this.#slackMs = slackMs;
   }
 
-  /** Somebody else may have had it only if that one let go of it, or a master died. */
-  take(name: string, arrival: Arrival, sent: Sent, isStray: boolean): void {
+  /**
+   * Somebody else may have had it only if that one let go of it, or a master died.
+   * @returns how many deliveries this one has had by now
+   */
+  take(name: string, arrival: Arrival, sent: Sent, isStray: boolean): number {
     const { who, connection, queue, messageId, until, isAuto } = arrival;
     const takeovers = this.#takeovers.get(queue) ?? 0;
     const before = this.#holdings.get(name);
@@ -42,7 +45,9 @@ export class Holders {
     const isDoubtful = before?.who === who && before.isFree;
     const isFree = isAuto && !sent.isTransient;
     this.#holdings.set(name, { who, connection, until, takeovers, isFree, isDoubtful });
-    this.#byHolder.set(who, [...(this.#byHolder.get(who) ?? []), name]);
+    const mine = [...(this.#byHolder.get(who) ?? []), name];
+    this.#byHolder.set(who, mine);
+    return mine.length;
   }
 
   letGo(name: string): void {
@@ -58,10 +63,9 @@ export class Holders {
     return true;
   }
 
-  /** All that this one ever got up to this message, in their order. */
-  upTo(who: string, name: string): readonly string[] {
-    const mine = this.#byHolder.get(who) ?? [];
-    return mine.slice(0, mine.lastIndexOf(name) + 1);
+  /** What this one got first, in that order: so many deliveries. */
+  upTo(who: string, deliveries: number): readonly string[] {
+    return (this.#byHolder.get(who) ?? []).slice(0, deliveries);
   }
 
   /** A connection is gone, and with it all that was in its hands. */

@@ -24,7 +24,7 @@ export function checkAcknowledged(settling: Settling): void {
   const { shard, was, after, absorbed } = settling;
   for (const [at, entry] of absorbed.entries()) {
     const earlier = absorbed.slice(0, at);
-    for (const delivery of acknowledgedBy(entry, was.incarnation)) {
+    for (const delivery of acknowledgedBy(entry, was)) {
       for (let sequence = delivery.first; sequence < endOf(delivery); sequence++) {
         if (!isOpen(settling, sequence, delivery.attempt)) continue;
         // A consumer that left says nothing of all that it had.
@@ -36,11 +36,25 @@ export function checkAcknowledged(settling: Settling): void {
   }
 }
 
-function acknowledgedBy(entry: Entry, incarnation: string): readonly DeliveryRange[] {
-  if (!('incarnation' in entry) || entry.incarnation !== incarnation) return [];
+function acknowledgedBy(entry: Entry, was: State): readonly DeliveryRange[] {
+  if (entry.kind === 'acknowledge-message') return inFlightNamed(entry, was);
+  if (!('incarnation' in entry) || entry.incarnation !== was.incarnation) return [];
   if (entry.kind === 'acknowledge') return entry.deliveries;
   if (entry.kind !== 'acknowledge-up-to') return [];
   return [{ first: entry.sequence, count: 1, attempt: entry.deliveryAttempt }];
+}
+
+type ByMessage = Entry & { readonly kind: 'acknowledge-message' | 'reject-message' };
+
+/** A message id names no delivery: the one that its consumer has. */
+function inFlightNamed(entry: ByMessage, was: State): readonly DeliveryRange[] {
+  const { consumer: id, key, index } = entry;
+  const batch = was.held.find((r) => r.key === key && index >= r.offset && index < r.offset + r.count);
+  const consumer = was.consumers.find((candidate) => candidate.id === id);
+  if (!batch || !consumer) return [];
+  const sequence = batch.first + index - batch.offset;
+  const flight = flightOf(was, sequence);
+  return flight?.consumer === consumer.number ? [{ first: sequence, count: 1, attempt: flight.attempt }] : [];
 }
 
 /** In flight by the last commit, or posted since. */

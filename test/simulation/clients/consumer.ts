@@ -1,4 +1,4 @@
-import type { AckMode } from '../../../lib/model/message.ts';
+import type { AckMode, Headers } from '../../../lib/model/message.ts';
 import type { Frame } from '../../../lib/stomp/frame.ts';
 import type { Site } from '../site.ts';
 import type { World } from '../world.ts';
@@ -12,6 +12,8 @@ export type ConsumerOptions = {
   readonly ack: AckMode;
   readonly prefetch: number;
   readonly thinkMs: number;
+  /** It names a message by its id, as STOMP 1.1 does, and not its delivery. */
+  readonly namesById?: boolean;
   /** The share of deliveries that it rejects, and of those that it never answers. */
   readonly rejects: number;
   readonly forgets: number;
@@ -36,14 +38,16 @@ export class Consumer {
     this.#name = name;
     this.#options = options;
     const subscription = { id: name, destination: `/queue/${queue}`, ack, 'prefetch-count': String(prefetch) };
-    this.#client = new StompClient(world, site, [{ command: 'SUBSCRIBE', headers: subscription }], {
+    const events = {
       onReady: () => this.#breakSometimes(this.#life),
-      onMessage: (frame) => this.#take(frame),
+      onMessage: (frame: Frame) => this.#take(frame),
       onGone: () => {
         world.witness.history.holders.released(this.#who);
         this.#life++;
       },
-    });
+    };
+    const subscribe = { command: 'SUBSCRIBE', headers: subscription };
+    this.#client = new StompClient(world, site, [subscribe], events, options.namesById ? '1.1' : '1.2');
   }
 
   get client(): StompClient {
@@ -73,16 +77,15 @@ export class Consumer {
     const { prng, schedule, witness } = this.#world;
     const { ack, queue, thinkMs, rejects, forgets, refuses } = this.#options;
     witness.history.delivered(this.#who, this.#client.connection ?? '', queue, frame, ack);
-    const token = frame.headers.ack;
-    if (ack === 'auto' || token === undefined) return;
+    if (ack === 'auto') return;
     if (!this.#isWell && prng.chance(forgets)) return;
     const isRefused = refuses !== undefined && Buffer.from(frame.body).toString().startsWith(refuses);
     const isRejected = isRefused || (!this.#isWell && prng.chance(rejects));
     const life = this.#life;
-    schedule.after(prng.latency(thinkMs), () => this.#settle(frame, token, isRejected, life, TRIES));
+    schedule.after(prng.latency(thinkMs), () => this.#settle(frame, isRejected, life, TRIES));
   }
 
-  #settle(frame: Frame, token: string, isRejected: boolean, life: number, tries: number): void {
+  #settle(frame: Frame, isRejected: boolean, life: number, tries: number): void {
     const { schedule, witness } = this.#world;
     if (life !== this.#life) return;
     if (tries === 0) {
@@ -91,11 +94,16 @@ export class Consumer {
     }
     let isDone = false;
     witness.history.settling(this.#who, this.#options.queue, frame, this.#options.ack, isRejected);
-    this.#client.send([{ command: isRejected ? 'NACK' : 'ACK', headers: { id: token } }], () => {
+    this.#client.send([{ command: isRejected ? 'NACK' : 'ACK', headers: this.#naming(frame) }], () => {
       isDone = true;
     });
     schedule.after(PATIENCE_MS, () => {
-      if (!isDone) this.#settle(frame, token, isRejected, life, tries - 1);
+      if (!isDone) this.#settle(frame, isRejected, life, tries - 1);
     });
+  }
+
+  #naming({ headers }: Frame): Headers {
+    const { 'message-id': messageId = '', ack = '' } = headers;
+    return this.#options.namesById ? { 'message-id': messageId, subscription: this.#name } : { id: ack };
   }
 }

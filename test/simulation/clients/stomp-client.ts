@@ -1,6 +1,6 @@
 import type { Headers } from '../../../lib/model/message.ts';
 import { encodeFrame } from '../../../lib/stomp/encode.ts';
-import type { Frame } from '../../../lib/stomp/frame.ts';
+import type { Frame, StompVersion } from '../../../lib/stomp/frame.ts';
 import { decodeFrames } from '../../../lib/stomp/parser.ts';
 import type { Site } from '../site.ts';
 import type { World } from '../world.ts';
@@ -14,6 +14,7 @@ export class StompClient {
   readonly #world: World;
   readonly #site: Site;
   readonly #greeting: readonly Outgoing[];
+  readonly #version: StompVersion;
   readonly #events: {
     readonly onReady: () => void;
     readonly onMessage: (frame: Frame) => void;
@@ -33,11 +34,13 @@ export class StompClient {
     site: Site,
     greeting: readonly Outgoing[],
     events: { onReady: () => void; onMessage: (frame: Frame) => void; onGone: () => void },
+    version: StompVersion = '1.2',
   ) {
     this.#world = world;
     this.#site = site;
     this.#greeting = greeting;
     this.#events = events;
+    this.#version = version;
     this.#connect();
   }
 
@@ -56,7 +59,7 @@ export class StompClient {
     const all = frames.map((frame, i) =>
       i === frames.length - 1 ? { ...frame, headers: { ...frame.headers, receipt } } : frame,
     );
-    if (this.#connection !== undefined) this.#site.frame(this.#connection, octetsOf(all));
+    if (this.#connection !== undefined) this.#site.frame(this.#connection, this.#octetsOf(all));
   }
 
   /** The network cuts the connection: the gateway may or may not notice. */
@@ -93,7 +96,7 @@ export class StompClient {
         this.drop(true);
         return;
       }
-      const connect = { command: 'CONNECT', headers: { 'accept-version': '1.2', host: '/' } };
+      const connect = { command: 'CONNECT', headers: { 'accept-version': this.#version, host: '/' } };
       this.#named++;
       const receipt = `r${this.#named}`;
       this.#receipts.set(receipt, () => {
@@ -103,7 +106,7 @@ export class StompClient {
       const greeting = this.#greeting.map((frame, i) =>
         i === this.#greeting.length - 1 ? { ...frame, headers: { ...frame.headers, receipt } } : frame,
       );
-      this.#site.frame(connection, octetsOf([connect, ...greeting]));
+      this.#site.frame(connection, this.#octetsOf([connect, ...greeting]));
       if (greeting.length === 0) this.#isReady = true;
     });
     this.#world.schedule.after(PATIENCE_MS, () => {
@@ -125,7 +128,7 @@ export class StompClient {
 
   #read(octets: Uint8Array): void {
     const { limits, witness } = this.#world;
-    const { frames } = decodeFrames(Buffer.from(octets), { limits, version: '1.2', role: 'client' });
+    const { frames } = decodeFrames(Buffer.from(octets), { limits, version: this.#version, role: 'client' });
     for (const frame of frames) {
       const receipt = frame.headers['receipt-id'];
       if (frame.command === 'MESSAGE') this.#events.onMessage(frame);
@@ -136,10 +139,10 @@ export class StompClient {
       this.#receipts.delete(receipt);
     }
   }
-}
 
-function octetsOf(frames: readonly Outgoing[]): Buffer {
-  return Buffer.concat(
-    frames.map(({ command, headers, body = '' }) => encodeFrame(command, headers, Buffer.from(body), '1.2')),
-  );
+  #octetsOf(frames: readonly Outgoing[]): Buffer {
+    return Buffer.concat(
+      frames.map(({ command, headers, body = '' }) => encodeFrame(command, headers, Buffer.from(body), this.#version)),
+    );
+  }
 }

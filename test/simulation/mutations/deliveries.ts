@@ -12,8 +12,8 @@ export const ofDeliveries: readonly Mutation[] = [
   mutation(
     'a takeover flags nothing',
     'shard/absorb/takeover.ts',
-    'attempt: attempt + 1, redelivered: true, suspect: true',
-    'attempt: attempt + 1, redelivered, suspect: true',
+    'attempt: span.attempt + 1, redelivered: true, suspect: true',
+    'attempt: span.attempt + 1, suspect: true',
   ),
   mutation(
     'a takeover takes no account of deadlines that have passed',
@@ -31,7 +31,7 @@ export const ofDeliveries: readonly Mutation[] = [
   mutation(
     'what was being pushed and is not persistent comes back',
     'shard/absorb/takeover.ts',
-    'if (transient) draft.counts.dropped += count;\n    else putBack',
+    'if (flight.transient) draft.counts.dropped += count;\n    else putBack',
     'putBack',
   ),
   mutation(
@@ -49,7 +49,7 @@ export const ofDeliveries: readonly Mutation[] = [
   mutation(
     'deadlines pass unnoticed',
     'shard/state/flights.ts',
-    'const late = draft.flights.filter((flight) => isLate(flight, context.now));',
+    'const late = draft.flights.filter(isPassed);',
     'const late: Flight[] = [];',
   ),
   mutation(
@@ -128,4 +128,18 @@ export const ofDeliveries: readonly Mutation[] = [
     'const suspect = draft.isAbsorbedAgain && !transient;',
     'const suspect = false;\n  void transient;',
   ),
+  mutation(
+    'which of its deliveries a consumer had first is not kept',
+    'shard/state/unanswered.ts',
+    'if (ending.length === 0) return;',
+    'return;',
+  ),
+  mutation(
+    'a message id is taken for the last delivery',
+    'shard/state/flights.ts',
+    '!(isSure || wasBefore(flight, named))',
+    'false',
+  ),
+  mutation('what was rejected by its id is forgotten', 'shard/absorb/absorb.ts', 'markRejected(draft, rejected);', ''),
+  mutation('a mark stays behind', 'shard/state/past.ts', '...(unanswered ? { unanswered } : {})', ''),
 ];

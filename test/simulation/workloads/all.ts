@@ -1,6 +1,7 @@
 import { backlog } from './backlog.ts';
 import { bulk } from './bulk.ts';
 import { crowd } from './crowd.ts';
+import { cumulative } from './cumulative.ts';
 import { expiry } from './expiry.ts';
 import { fanOut } from './fan-out.ts';
 import { forward } from './forward.ts';
@@ -23,6 +24,7 @@ export const workloads: readonly [Workload, ...Workload[]] = [
   forward,
   bulk,
   crowd,
+  cumulative,
 ];
 
 /** Each seed has its workload; consecutive seeds go through all of them. */

@@ -24,6 +24,19 @@ it('what was repeated once is known for longer', () => {
   expect(shard.state.counts.sent).toBe(21);
 });
 
+it('what was repeated in time takes no room from what may come for the first time yet', () => {
+  const shard = new OneShard();
+  const late = shard.send([0]);
+  shard.take([{ ...late, attempt: 2 }]);
+  for (let i = 0; i < 40; i++) {
+    const entry = shard.send([0]);
+    shard.take([entry, { ...entry, attempt: 2 }]);
+  }
+  shard.take([late]);
+  expect(shard.state.counts.sent).toBe(41);
+  expect(shard.state.repeated.length).toBe(17);
+});
+
 it('a body that a purge let go stays where the same inbox brings it again', () => {
   const shard = new OneShard();
   const entry = shard.send([0]);

@@ -22,6 +22,11 @@ function cumulative(prefetch: number) {
     const { key, index } = places.get(sequence) ?? { key: '', index: 0 };
     return shard.entry({ kind: 'acknowledge-message', consumer, key, index, upTo: true });
   };
+  /** Rejects them likewise. */
+  const rejectUpTo = (sequence: number) => {
+    const { key, index } = places.get(sequence) ?? { key: '', index: 0 };
+    return shard.entry({ kind: 'reject-message', consumer: join.id, key, index, upTo: true });
+  };
   /** A turn that commits, and dies while it pushes. */
   const dieInPush = (...entries: Parameters<OneShard['take']>[0]) => {
     const context = shard.context();
@@ -30,7 +35,7 @@ function cumulative(prefetch: number) {
   };
   const inFlight = () =>
     shard.state.flights.flatMap(({ first, count }) => Array.from({ length: count }, (_, i) => first + i));
-  return { shard, consumer: join.id, send, upTo, dieInPush, inFlight };
+  return { shard, consumer: join.id, send, upTo, rejectUpTo, dieInPush, inFlight };
 }
 
 describe('a cumulative acknowledgement by the id of a message that its consumer may have had twice', () => {
@@ -98,5 +103,74 @@ describe('a cumulative acknowledgement by the id of a message that its consumer 
     expect(inFlight()).toEqual([1, 2]);
     shard.take([upTo(2, next.id)], later);
     expect(inFlight()).toEqual([]);
+  });
+
+  it('leaves what came between the two, where the rejection of the first one overtook it', () => {
+    const { shard, send, upTo, rejectUpTo, inFlight } = cumulative(3);
+    shard.take([send(3)]);
+    shard.take([rejectUpTo(2)]);
+    expect(inFlight()).toEqual([3, 1, 2]);
+    shard.take([upTo(1)]);
+    expect(inFlight()).toEqual([3, 2]);
+    shard.take([upTo(2)]);
+    expect(inFlight()).toEqual([3]);
+    shard.take([upTo(3)]);
+    expect(shard.state).toMatchObject({ flights: [], counts: { acknowledged: 3 } });
+  });
+
+  it('leaves a message of which a dead master may not have begun the push', () => {
+    const { shard, send, upTo, dieInPush, inFlight } = cumulative(2);
+    dieInPush(send(1));
+    shard.take([shard.entry({ kind: 'receive', max: 1, deadline: NOW + 10 })], { takeover: true });
+    dieInPush(send(1));
+    shard.take([], { takeover: true, now: NOW + 10 });
+    expect(inFlight()).toEqual([1, 2]);
+    shard.take([upTo(2)], { now: NOW + 10 });
+    expect(inFlight()).toEqual([1]);
+  });
+
+  it('leaves what came with the first and the third delivery, where the second may be meant', () => {
+    const { shard, send, upTo, inFlight } = cumulative(2);
+    shard.take([send(2)], {}, 'unknown');
+    const pull = shard.entry({ kind: 'receive', max: 1, deadline: NOW + 2000 });
+    shard.take([pull], later, 'unknown');
+    shard.take([], { now: NOW + 2000 });
+    expect(inFlight()).toEqual([1, 2]);
+    shard.take([upTo(2)], { now: NOW + 2000 });
+    expect(inFlight()).toEqual([1]);
+  });
+
+  it('ends one message alone that two consumers had, though its neighbours are in one range with it', () => {
+    const { shard, consumer, send, upTo, inFlight } = cumulative(2);
+    const other = shard.join('client', 2);
+    const withoutFirst = { refused: new Map([[consumer, NOW + 99_999]]) };
+    const withoutOther = { refused: new Map([[other.id, NOW + 99_999]]) };
+    const pull = shard.entry({ kind: 'receive', max: 1, deadline: NOW + 1000 });
+    shard.take([pull, send(2)], {}, 'unknown');
+    shard.take([other], { now: NOW + 1000, ...withoutFirst }, 'unknown');
+    shard.take([], { now: NOW + 2000, ...withoutOther }, 'unknown');
+    shard.take([], { now: NOW + 3000, ...withoutOther });
+    expect(inFlight()).toEqual([1, 2]);
+    shard.take([upTo(2)], { now: NOW + 3000, ...withoutOther });
+    expect(inFlight()).toEqual([1]);
+  });
+
+  it('ends nothing of another push of the same millisecond of which nobody heard', () => {
+    const { shard, send, upTo, inFlight } = cumulative(2);
+    shard.take([send(1)], {}, 'unknown');
+    shard.take([send(1)], {}, 'unknown');
+    shard.take([upTo(2)]);
+    expect(inFlight()).toEqual([1]);
+  });
+
+  it('knows nothing any more of a consumer that left', () => {
+    const { shard, consumer, send } = cumulative(3);
+    shard.take([send(1)], {}, 'unknown');
+    shard.take([send(1)]);
+    shard.take([], later);
+    expect(shard.state.flights.every(({ unanswered }) => unanswered?.consumer === 1)).toBe(true);
+    shard.take([shard.entry({ kind: 'leave', consumer, reason: 'unsubscribed' })], later);
+    expect(shard.state.returned).toHaveLength(2);
+    expect(shard.state.returned.some(({ unanswered }) => unanswered)).toBe(false);
   });
 });

@@ -1,0 +1,161 @@
+import type { Entry } from '../../lib/shard/codec/entry.ts';
+import { decodeState, encodeState } from '../../lib/shard/codec/state-codec.ts';
+import type { PushOutcome } from '../../lib/shard/conclude/conclude.ts';
+import type { PlannedDelivery } from '../../lib/shard/plan/deal.ts';
+import { decodePage } from '../../lib/shard/state/reference.ts';
+import { finishTurn } from '../../lib/shard/turn.ts';
+import { NOW, OneShard } from '../unit/shard/one-shard.ts';
+
+const UNKNOWN_POST_MS = 1000;
+
+/** How a turn's pushes end: `arrives` of the messages do, from the first on; a master that dies commits nothing more. */
+export type Ending = { readonly kind: 'sent' | 'unknown' | 'unsent' | 'dies'; readonly arrives: number };
+
+export type Command =
+  | { readonly kind: 'send'; readonly count: number }
+  | { readonly kind: 'join'; readonly prefetch: number }
+  | { readonly kind: 'leave'; readonly who: number; readonly isLost: boolean }
+  /** Somebody else gets messages, and says nothing of them until then. */
+  | { readonly kind: 'pull'; readonly max: number; readonly ms: number }
+  /** It speaks of the delivery so many before its last one. */
+  | { readonly kind: 'acknowledge' | 'reject'; readonly who: number; readonly back: number }
+  | { readonly kind: 'pass'; readonly ms: number }
+  /** @property late bit by bit, what of that which is under way comes later */
+  | { readonly kind: 'turn'; readonly late: number; readonly ending: Ending };
+
+/** `got` are sequences, in the order in which they came. */
+type Client = { readonly id: string; readonly got: number[]; isGone: boolean };
+
+/** Consumers that acknowledge by message id all that they have had, and what they mean by that. */
+export class CumulativeStory {
+  readonly #shard = new OneShard({ unknownPostMs: UNKNOWN_POST_MS, deliveries: 1000 });
+  readonly #clients: Client[] = [];
+  readonly #places: { readonly key: string; readonly index: number }[] = [];
+  readonly #meant = new Map<string, readonly number[]>();
+  readonly #acknowledged = new Set<number>();
+  readonly #seen = new Set<number>();
+  #underWay: Entry[] = [];
+  #now = NOW;
+  #isTakeover = false;
+
+  constructor() {
+    this.act({ kind: 'join', prefetch: 2 });
+  }
+
+  act(command: Command): void {
+    switch (command.kind) {
+      case 'send':
+        this.#send(command.count);
+        return;
+      case 'join': {
+        const join = this.#shard.join('client', command.prefetch);
+        this.#clients.push({ id: join.id, got: [], isGone: false });
+        this.#underWay.push(join);
+        return;
+      }
+      case 'leave':
+        this.#leave(command.who, command.isLost);
+        return;
+      case 'pull':
+        this.#underWay.push(this.#shard.entry({ kind: 'receive', max: command.max, deadline: this.#now + command.ms }));
+        return;
+      case 'acknowledge':
+      case 'reject':
+        this.#answer(command.kind, this.#client(command.who), command.back);
+        return;
+      case 'pass':
+        this.#now += command.ms;
+        return;
+      case 'turn': {
+        const taken = this.#underWay.filter((_, i) => ((command.late >> (i % 30)) & 1) === 0);
+        this.#underWay = this.#underWay.filter((entry) => !taken.includes(entry));
+        this.#turn(taken, command.ending);
+      }
+    }
+  }
+
+  /** All is well from here, and each consumer answers all that it gets: in the end nothing is left. */
+  drain(): void {
+    for (let round = 0; round < 400; round++) {
+      this.#now += UNKNOWN_POST_MS * 3;
+      this.#turn(this.#underWay.splice(0), { kind: 'sent', arrives: 0 });
+      if (this.#standing().size === 0) return;
+      for (const client of this.#clients) if (!client.isGone) this.#answer('acknowledge', client, 0);
+      // What one acknowledgement left is ended by the next.
+      if (round % 20 === 10) this.#send(3);
+      if (this.#clients.every(({ isGone }) => isGone)) this.act({ kind: 'join', prefetch: 2 });
+    }
+    throw new Error(`These stay for ever: ${[...this.#standing()].join(', ')}.`);
+  }
+
+  #client(who: number): Client | undefined {
+    const here = this.#clients.filter(({ isGone }) => !isGone);
+    return here[who % here.length];
+  }
+
+  #send(count: number): void {
+    const entry = this.#shard.send(Array(count).fill(0));
+    if (entry.kind !== 'send') return;
+    for (let index = 0; index < count; index++) this.#places.push({ key: entry.key, index });
+    // Its place in the order of the inbox is its sequence.
+    this.#turn([entry], { kind: 'sent', arrives: 0 });
+  }
+
+  #leave(who: number, isLost: boolean): void {
+    const client = this.#client(who);
+    if (!client) return;
+    client.isGone = true;
+    const reason = isLost ? 'lost' : 'unsubscribed';
+    this.#underWay.push(this.#shard.entry({ kind: 'leave', consumer: client.id, reason }));
+  }
+
+  #answer(kind: 'acknowledge' | 'reject', client: Client | undefined, back: number): void {
+    if (!client) return;
+    const at = client.got.length - 1 - back;
+    const place = this.#places[(client.got[at] ?? 0) - 1];
+    if (!place) return;
+    const entry = this.#shard.entry({ kind: `${kind}-message`, consumer: client.id, ...place, upTo: true });
+    if (kind === 'acknowledge') this.#meant.set(entry.id, client.got.slice(0, at + 1));
+    this.#underWay.push(entry);
+  }
+
+  #turn(entries: readonly Entry[], ending: Ending): void {
+    const before = this.#standing();
+    const context = this.#shard.context({ now: this.#now, takeover: this.#isTakeover });
+    const turn = this.#shard.decide(entries, context);
+    const pushes = turn.deliveries.filter(({ consumer }) => consumer.connection !== '');
+    for (const { consumer, messages } of turn.deliveries) {
+      if (consumer.connection === '') for (const { sequence } of messages) this.#seen.add(sequence);
+    }
+    for (const push of pushes) this.#arrive(push, ending);
+    const outcome: PushOutcome | undefined = ending.kind === 'dies' ? undefined : ending.kind;
+    const pushed = new Map(outcome === undefined ? [] : pushes.map((push) => [push, outcome] as const));
+    const { state, pages } = finishTurn(turn.draft, { pushed }, context);
+    this.#shard.state = decodeState(Uint8Array.from(encodeState(state)));
+    for (const { key, bytes } of pages) this.#shard.pages.set(key, decodePage(key, bytes));
+    this.#isTakeover = ending.kind === 'dies';
+    for (const { id } of entries) for (const sequence of this.#meant.get(id) ?? []) this.#acknowledged.add(sequence);
+    const after = this.#standing();
+    for (const sequence of before) {
+      if (!after.has(sequence) && !this.#acknowledged.has(sequence)) {
+        throw new Error(`${sequence} is done, and nobody who had it said so.`);
+      }
+    }
+  }
+
+  #arrive({ consumer, messages }: PlannedDelivery, { kind, arrives }: Ending): void {
+    const client = this.#clients.find(({ id }) => id === consumer.id);
+    const count = kind === 'sent' ? messages.length : kind === 'unsent' ? 0 : arrives;
+    for (const { sequence, redelivered } of messages.slice(0, count)) {
+      if (this.#seen.has(sequence) && !redelivered) throw new Error(`${sequence} comes again, and does not say so.`);
+      this.#seen.add(sequence);
+      client?.got.push(sequence);
+    }
+  }
+
+  #standing(): ReadonlySet<number> {
+    const { flights, returned, references } = this.#shard.state;
+    const all = [...flights, ...returned, ...references];
+    return new Set(all.flatMap(({ first, count }) => Array.from({ length: count }, (_, i) => first + i)));
+  }
+}
