@@ -20,8 +20,17 @@ const BALLAST_BYTES = 128 * 1024 * 1024;
  */
 export function settleHeap(): void {
   boundYoungGeneration();
-  ballast.push(new ArrayBuffer(BALLAST_BYTES));
-  collectGarbage();
+  if (takeBallast()) collectGarbage();
+}
+
+/** Where so much address space is not to be had, it goes without. */
+function takeBallast(): boolean {
+  try {
+    ballast.push(new ArrayBuffer(BALLAST_BYTES));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**

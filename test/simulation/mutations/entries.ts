@@ -23,7 +23,7 @@ export const ofEntries: readonly Mutation[] = [
   mutation(
     'repeats are forgotten',
     'shard/absorb/repeats.ts',
-    "if (draft.repeated.includes(id)) return 'repeat';\n  const isKnown = draft.recent.includes(id);",
+    "if (draft.repeated.includes(id) || draft.repeated.includes(id + IN_TIME)) return 'repeat';\n  const isKnown = draft.recent.includes(id);",
     'const isKnown = false;',
   ),
   mutation(
