@@ -76,7 +76,7 @@ const securitySchemes = {
 };
 
 function rightOf(needs: Exclude<Route['needs'], 'nothing'>): string {
-  const right = needs === 'credentials' ? 'credentials' : `the right "${needs}" to the queue`;
+  const right = needs === 'credentials' ? 'credentials' : `the right "${needs}" to the queue or topic`;
   return `Where access is configured, it needs ${right}.`;
 }
 

@@ -87,7 +87,7 @@ function unsupported(message: string): BrokerError {
 function required(frame: Frame, name: string): string {
   const value = frame.headers[name];
   if (value !== undefined && value !== '') return value;
-  throw new BrokerError('INVALID_HEADER', `A ${frame.command} frame needs the header "${name}".`);
+  throw new BrokerError('INVALID_HEADER', `${frame.command} needs the header "${name}".`);
 }
 
 function destinationOf(frame: Frame, limits: Limits): Destination {

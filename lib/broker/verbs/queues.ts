@@ -202,7 +202,7 @@ async function removeShard(broker: Broker, name: string): Promise<boolean> {
   if (consumers > 0) {
     // Those that are gone unnoticed use nothing.
     if ((await probeConsumers(broker, shard, draft.consumers)) > 0) return false;
-    throw inUse(name, `it has ${consumers} consumers`);
+    throw inUse(name, consumers === 1 ? 'it has a consumer' : `it has ${consumers} consumers`);
   }
   if (!head.lease && head.inbox.length === 0) return await broker.store.removeHead(shard, head.rings);
   // What waits in the inbox comes first.

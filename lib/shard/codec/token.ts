@@ -58,6 +58,6 @@ export function decodeToken(text: string): Token {
 export function unknownToken(text: string): BrokerError {
   return new BrokerError(
     'INVALID_TOKEN',
-    `"${text.slice(0, 64)}" names no delivery: give the token (over STOMP, the ack header) of a delivery as it came.`,
+    `"${text.slice(0, 64)}" names no delivery: give the token (over STOMP 1.2 the ack header, before that the message-id) of a delivery as it came.`,
   );
 }
