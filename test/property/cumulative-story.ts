@@ -24,7 +24,14 @@ export type Command =
   | { readonly kind: 'turn'; readonly late: number; readonly ending: Ending };
 
 /** `got` are sequences, in the order in which they came. */
-type Client = { readonly id: string; readonly got: number[]; isGone: boolean };
+type Client = {
+  readonly id: string;
+  readonly prefetch: number;
+  readonly got: number[];
+  /** How many it had got when it answered last. */
+  answered: number;
+  isGone: boolean;
+};
 
 /** Consumers that acknowledge by message id all that they have had, and what they mean by that. */
 export class CumulativeStory {
@@ -49,7 +56,7 @@ export class CumulativeStory {
         return;
       case 'join': {
         const join = this.#shard.join('client', command.prefetch);
-        this.#clients.push({ id: join.id, got: [], isGone: false });
+        this.#clients.push({ id: join.id, prefetch: command.prefetch, got: [], answered: 0, isGone: false });
         this.#underWay.push(join);
         return;
       }
@@ -74,15 +81,21 @@ export class CumulativeStory {
     }
   }
 
-  /** All is well from here, and each consumer answers all that it gets: in the end nothing is left. */
+  /**
+   * All is well from here, and each consumer answers what it gets: while more is there, only once it has got as much as it
+   * may have ahead. In the end nothing is left.
+   */
   drain(): void {
     for (let round = 0; round < 400; round++) {
       this.#now += UNKNOWN_POST_MS * 3;
       this.#turn(this.#underWay.splice(0), { kind: 'sent', arrives: 0 });
       if (this.#standing().size === 0) return;
-      for (const client of this.#clients) if (!client.isGone) this.#answer('acknowledge', client, 0);
-      // What one acknowledgement left is ended by the next.
-      if (round % 20 === 10) this.#send(3);
+      const { returned, references } = this.#shard.state;
+      const isMore = returned.length + references.length > 0;
+      for (const client of this.#clients) {
+        const isFull = client.got.length - client.answered >= client.prefetch;
+        if (!client.isGone && (isFull || !isMore)) this.#answer('acknowledge', client, 0);
+      }
       if (this.#clients.every(({ isGone }) => isGone)) this.act({ kind: 'join', prefetch: 2 });
     }
     throw new Error(`These stay for ever: ${[...this.#standing()].join(', ')}.`);
@@ -114,6 +127,7 @@ export class CumulativeStory {
     const at = client.got.length - 1 - back;
     const place = this.#places[(client.got[at] ?? 0) - 1];
     if (!place) return;
+    client.answered = Math.max(client.answered, at + 1);
     const entry = this.#shard.entry({ kind: `${kind}-message`, consumer: client.id, ...place, upTo: true });
     if (kind === 'acknowledge') this.#meant.set(entry.id, client.got.slice(0, at + 1));
     this.#underWay.push(entry);

@@ -1,5 +1,6 @@
 import type { DeliveryRange, Entry, LeaveReason } from '../codec/entry.ts';
 import { further, isDueToKeep } from '../conclude/keep-alive.ts';
+import { landUpTo, landUpToId, recallAll } from '../state/cumulative.ts';
 import { dropReady, rememberCopy } from '../state/discard.ts';
 import { type Context, type Draft, type Lookup, total } from '../state/draft.ts';
 import {
@@ -10,13 +11,11 @@ import {
   endDelivery,
   extendFlights,
   landFlights,
-  landUpTo,
   passDeadlines,
 } from '../state/flights.ts';
 import { endOf } from '../state/ranges.ts';
 import { keptAlive, type Reference } from '../state/reference.ts';
 import type { Flight, Returned } from '../state/state.ts';
-import { markRejected } from '../state/unanswered.ts';
 import { admit, admitForward, admitRejection, hasLeft, rememberLeft } from './repeats.ts';
 import { endInterruptedPushes, suspect } from './takeover.ts';
 
@@ -34,7 +33,7 @@ export function absorb(draft: Draft, entries: readonly Entry[], lookup: Lookup, 
     if (unread.length > 0) return unread;
     draft.isAbsorbedAgain = true;
   }
-  for (const entry of entries) end(draft, entry);
+  for (const entry of entries) end(draft, entry, context);
   if (context.takeover) endInterruptedPushes(draft);
   // What a connection acknowledged before its process died is acknowledged.
   if (context.epoch !== '') evictDeadConnections(draft, context);
@@ -169,7 +168,7 @@ function arriveConsumer(draft: Draft, entry: Entry & { kind: 'join' }, context: 
 }
 
 /** What ends deliveries, or puts off their end. */
-function end(draft: Draft, entry: Entry): void {
+function end(draft: Draft, entry: Entry, context: Context): void {
   // Of a shard of this name that was deleted: its sequences are not those of this one.
   if ('incarnation' in entry && entry.incarnation !== draft.incarnation) return;
   switch (entry.kind) {
@@ -186,10 +185,10 @@ function end(draft: Draft, entry: Entry): void {
       endAll(draft, landUpTo(draft, entry.sequence, entry.deliveryAttempt));
       return;
     case 'acknowledge-message':
-      endMessage(draft, entry);
+      endMessage(draft, entry, context);
       return;
     case 'reject-message':
-      if (admitRejection(draft, entry)) endMessage(draft, entry);
+      if (admitRejection(draft, entry)) endMessage(draft, entry, context);
       return;
     case 'extend':
       for (const delivery of entry.deliveries) extendFlights(draft, delivery, entry.deadline);
@@ -239,33 +238,33 @@ function endAll(draft: Draft, flights: readonly Flight[]): void {
   for (const flight of flights) endDelivery(draft, flight, 'counted');
 }
 
-function endMessage(draft: Draft, entry: Entry & { kind: 'acknowledge-message' | 'reject-message' }): void {
+type ByMessage = Entry & { readonly kind: 'acknowledge-message' | 'reject-message' };
+
+function endMessage(draft: Draft, entry: ByMessage, context: Context): void {
   const consumer = draft.consumers.find((candidate) => candidate.id === entry.consumer);
   const inBatch = (r: Reference) => r.key === entry.key && entry.index >= r.offset && entry.index < r.offset + r.count;
-  const reference = draft.held.find(inBatch);
-  if (!consumer || !reference) return;
-  const sequence = reference.first + entry.index - reference.offset;
-  const flight = draft.flights.find(
-    (f) => f.consumer === consumer.number && sequence >= f.first && sequence < endOf(f),
-  );
-  if (!flight) {
-    if (entry.kind === 'acknowledge-message') acknowledgeLast(draft, sequence);
+  // A message that came twice, and nobody knew, lies in two places.
+  const places = draft.held.filter(inBatch).map((reference) => {
+    const sequence = reference.first + entry.index - reference.offset;
+    const isNamed = (f: Flight) => f.consumer === consumer?.number && sequence >= f.first && sequence < endOf(f);
+    return { sequence, flagged: reference.flagged, flight: draft.flights.find(isNamed) };
+  });
+  const place = places.find(({ flight }) => flight) ?? places[0];
+  if (!consumer) return;
+  if (!place?.flight) {
+    if (place && entry.kind === 'acknowledge-message') acknowledgeLast(draft, place.sequence);
+    // A repeat says nothing that its first attempt did not say.
+    if (entry.upTo && entry.attempt === 1) recallAll(draft, consumer.number, context);
     return;
   }
+  const { sequence, flagged, flight } = place;
+  const isRejected = entry.kind === 'reject-message';
   const named = { first: sequence, count: 1, attempt: flight.attempt };
-  if (entry.kind === 'reject-message' && entry.upTo) rejectUpTo(draft, named);
-  else if (entry.kind === 'reject-message') endAll(draft, landFlights(draft, named));
-  else if (entry.upTo) draft.counts.acknowledged += total(landUpTo(draft, sequence, flight.attempt, false));
-  else draft.counts.acknowledged += total(landFlights(draft, named));
-}
-
-/** By the id of the last of them. */
-function rejectUpTo(draft: Draft, { first, attempt }: DeliveryRange): void {
-  const { flights } = draft;
-  const rejected = landUpTo(draft, first, attempt, false);
-  draft.flights = flights;
-  markRejected(draft, rejected);
-  for (const flight of rejected) endAll(draft, landFlights(draft, flight));
+  const landed = entry.upTo
+    ? landUpToId(draft, named, { flagged: flagged || places.length > 1, isRejected }, context)
+    : landFlights(draft, named);
+  if (isRejected) endAll(draft, landed);
+  else draft.counts.acknowledged += total(landed);
 }
 
 /** An acknowledgement by message id names no attempt: it is of the last one, if that may be answered still. */

@@ -4,7 +4,6 @@ import type { Source } from '../state/state.ts';
 
 const RECENT = 16;
 const REPEATED = 32;
-const REPEATED_IN_TIME = 16;
 const SOURCES = 8;
 const LEFT = 32;
 const REJECTED = 16;
@@ -40,8 +39,7 @@ function rememberRecent(draft: Draft, id: string): void {
 function rememberRepeated(draft: Draft, id: string): void {
   draft.repeated.push(id);
   const isLike = (other: string) => other.endsWith(IN_TIME) === id.endsWith(IN_TIME);
-  const most = id.endsWith(IN_TIME) ? REPEATED_IN_TIME : REPEATED;
-  if (draft.repeated.filter(isLike).length > most) draft.repeated.splice(draft.repeated.findIndex(isLike), 1);
+  if (draft.repeated.filter(isLike).length > REPEATED) draft.repeated.splice(draft.repeated.findIndex(isLike), 1);
 }
 
 /** Keeps a consumer that left from joining again by a late repeat. */

@@ -40,17 +40,20 @@ export function conclude(draft: Draft, { pushed, expired = none }: Pushes, conte
   const fates = new Map<Flight, Fate>();
   const arrived = new Set<number>();
   const gone = new Set<number>();
+  const doubtful = new Set<number>();
   for (const [{ consumer, flights }, outcome] of pushed) {
     for (const flight of flights) fates.set(flight, { outcome, isAuto: consumer.ack === 'auto' });
     if (outcome !== 'sent') draft.givenBack = true;
     if (outcome === 'sent') arrived.add(consumer.number);
     if (outcome === 'gone' || outcome === 'lost') gone.add(consumer.number);
+    if (outcome === 'unknown') doubtful.add(consumer.number);
   }
+  const deadlines = deadlinesOfDoubt(draft, doubtful, context);
   const unsent: Flight[] = [];
   draft.flights = draft.flights.flatMap((flight) => {
     const fate = fates.get(flight);
     const alive = expired.size > 0 ? aliveOf(draft, flight, expired) : [flight];
-    return fate ? alive.flatMap((part) => fateOf(draft, part, fate, unsent, context)) : alive;
+    return fate ? alive.flatMap((part) => fateOf(draft, part, fate, unsent, deadlines)) : alive;
   });
   for (const flight of unsent) endDelivery(draft, flight, 'unsent');
   if (gone.size > 0) dismiss(draft, (number) => gone.has(number), 'lost');
@@ -71,12 +74,18 @@ function aliveOf(draft: Draft, flight: Flight, expired: ReadonlySet<number>): re
   return over > 0 ? alive : [flight];
 }
 
-function fateOf(draft: Draft, flight: Flight, fate: Fate, unsent: Flight[], context: Context): Flight[] {
+function fateOf(
+  draft: Draft,
+  flight: Flight,
+  fate: Fate,
+  unsent: Flight[],
+  deadlines: ReadonlyMap<number, number>,
+): Flight[] {
   switch (fate.outcome) {
     case 'sent':
       return afterArrival(draft, flight, fate.isAuto);
     case 'unknown':
-      return afterDoubt(draft, flight, fate.isAuto, context);
+      return afterDoubt(draft, flight, fate.isAuto, deadlines.get(flight.consumer) ?? 0);
     case 'lost':
       return [flight];
     case 'gone':
@@ -92,20 +101,24 @@ function afterArrival(draft: Draft, flight: Flight, isDone: boolean): Flight[] {
   return [];
 }
 
-/** Non-persistent messages are never pushed twice; others come back when nothing is heard of them. */
-function afterDoubt(draft: Draft, flight: Flight, isAuto: boolean, context: Context): Flight[] {
-  if (!flight.transient) {
-    return [{ ...flight, pushing: false, deadline: deadlineOfDoubt(draft, flight, context) }];
-  }
-  if (!isAuto) return [{ ...flight, pushing: false }];
+/** What nobody heard of comes back after a while; non-persistent messages, which are never pushed twice, are over then. */
+function afterDoubt(draft: Draft, flight: Flight, isAuto: boolean, deadline: number): Flight[] {
+  if (!flight.transient || !isAuto) return [{ ...flight, pushing: false, deadline }];
   draft.counts.dropped += flight.count;
   return [];
 }
 
 /** One of its own for each post: two of a consumer may have arrived without each other. */
-function deadlineOfDoubt({ flights }: Draft, { consumer }: Flight, { now, limits }: Context): number {
-  const theirs = flights.filter((flight) => flight.consumer === consumer);
-  return Math.max(now + limits.unknownPostMs, ...theirs.map(({ deadline }) => deadline + 1));
+function deadlinesOfDoubt({ flights }: Draft, doubtful: ReadonlySet<number>, { now, limits }: Context) {
+  const taken = new Map([...doubtful].map((consumer) => [consumer, new Set<number>()]));
+  if (doubtful.size > 0) for (const { consumer, deadline } of flights) taken.get(consumer)?.add(deadline);
+  return new Map(
+    [...taken].map(([consumer, deadlines]) => {
+      let deadline = now + limits.unknownPostMs;
+      while (deadlines.has(deadline)) deadline++;
+      return [consumer, deadline];
+    }),
+  );
 }
 
 function refreshSeen(draft: Draft, arrived: ReadonlySet<number>, context: Context): void {

@@ -4,7 +4,7 @@ import { pastOf } from './past.ts';
 import { endOf } from './ranges.ts';
 import { putBack } from './ready.ts';
 import type { Flight, Returned } from './state.ts';
-import { isMeantAlone, markUnanswered, unmark, wasBefore } from './unanswered.ts';
+import { markUnanswered, unmark } from './unanswered.ts';
 
 type Ranged = { readonly first: number; readonly count: number };
 
@@ -50,36 +50,6 @@ export function clearSuspects(
   const [rest, cleared] = cut(draft.returned, matches, delivery.first, endOf(delivery));
   if (cleared.length > 0) draft.returned = rest;
   return cleared;
-}
-
-/**
- * All that the consumer got up to this delivery, in the order of delivery. An earlier post of which nobody knows
- * whether it arrived is not part of that: its deliveries have a deadline, and come back. @see STOMP 1.2 SUBSCRIBE,
- * ack:client
- * @param isSure false where it may be an earlier delivery of this message that is meant
- */
-export function landUpTo(draft: Draft, sequence: number, attempt: number, isSure = true): Flight[] {
-  const at = draft.flights.findIndex((f) => f.attempt === attempt && sequence >= f.first && sequence < endOf(f));
-  const named = draft.flights[at];
-  if (!named) return [];
-  const landed: Flight[] = [];
-  draft.flights = draft.flights.flatMap((flight, i) => {
-    if (flight.consumer !== named.consumer || i > at) return [flight];
-    const isDoubtful = flight.deadline > 0 && flight.deadline !== named.deadline;
-    if (i < at && (isDoubtful || !(isSure || wasBefore(flight, named)))) return [flight];
-    if (i < at) {
-      landed.push(flight);
-      return [];
-    }
-    const from = !isSure && isMeantAlone(flight) ? sequence : flight.first;
-    landed.push({ ...flight, first: from, count: sequence + 1 - from });
-    const rest = [
-      { ...flight, count: from - flight.first },
-      { ...flight, first: sequence + 1, count: endOf(flight) - sequence - 1 },
-    ];
-    return rest.filter(({ count }) => count > 0);
-  });
-  return landed;
 }
 
 /** How a delivery ended without an acknowledgement. */
@@ -158,15 +128,24 @@ function isLate({ deadline }: Flight, now: number): boolean {
   return deadline > 0 && deadline <= now;
 }
 
-/** Ends the deliveries whose deadline has passed. @returns how many those were */
+/** Ends the deliveries whose deadline has passed. @returns how many of those are ready again */
 export function passDeadlines(draft: Draft, context: Context, ending: 'counted' | 'late'): number {
   const isPassed = (flight: Flight) => isLate(flight, context.now);
   markUnanswered(draft, isPassed);
   const late = draft.flights.filter(isPassed);
   if (late.length === 0) return 0;
   draft.flights = draft.flights.filter((flight) => !isPassed(flight));
-  for (const flight of late) endDelivery(draft, flight, ending);
-  return total(late);
+  const connected = new Map(draft.consumers.flatMap((c) => (c.connection === '' ? [] : [[c.number, c.ack]])));
+  const isOver = ({ transient, arrived, consumer }: Flight) => transient && !arrived && connected.has(consumer);
+  // Nobody heard whether these arrived, and they are never pushed twice.
+  draft.counts.dropped += total(late.filter(isOver));
+  const again = late.filter((flight) => !isOver(flight));
+  for (const flight of again) {
+    // What an acknowledgement left in doubt failed nowhere, and may be acknowledged yet.
+    const isLeft = flight.arrived && connected.get(flight.consumer) === 'client';
+    endDelivery(draft, flight, isLeft ? 'lost' : ending);
+  }
+  return total(again);
 }
 
 /** Moves deadlines of deliveries in flight, which keep their place in the order of delivery. */
@@ -177,7 +156,8 @@ export function extendFlights(draft: Draft, delivery: DeliveryRange, deadline: n
     if (from >= to || flight.attempt !== delivery.attempt) return [flight];
     const parts = [
       { ...flight, count: from - flight.first },
-      { ...flight, first: from, count: to - from, deadline },
+      // Who wants more time for it has it.
+      { ...flight, first: from, count: to - from, deadline, arrived: true as const },
       { ...flight, first: to, count: endOf(flight) - to },
     ];
     return parts.filter((part) => part.count > 0);

@@ -82,6 +82,8 @@ export type Flight = Past & {
   readonly pushing: boolean;
   /** When it comes back by itself, in milliseconds since the epoch; 0 if only with its consumer. */
   readonly deadline: number;
+  /** A consumer that is connected surely has it, though it has a deadline. */
+  readonly arrived?: true;
 };
 
 /** Messages that are ready again. */

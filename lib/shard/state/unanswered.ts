@@ -1,6 +1,5 @@
 import type { Draft } from './draft.ts';
 import type { Unanswered } from './past.ts';
-import { endOf } from './ranges.ts';
 import type { Flight } from './state.ts';
 
 /** In place of a consumer's number. */
@@ -23,27 +22,26 @@ export function markUnanswered(draft: Draft, ends: (flight: Flight) => boolean):
 /**
  * Before a cumulative consumer's rejection by message id takes effect: an acknowledgement that it sent before that may be
  * on its way, and come when some of this went out again.
- * @param rejected parts of what it has in flight
+ * @param isRejected whether a flight is, by its place
  */
-export function markRejected(draft: Draft, rejected: readonly Flight[]): void {
-  markInOrder(draft, new Set(rejected.map(({ consumer }) => consumer)), (flight) =>
-    rejected.some(({ first }) => first >= flight.first && first < endOf(flight)),
-  );
+export function markRejected(draft: Draft, consumer: number, isRejected: (i: number) => boolean): void {
+  markInOrder(draft, new Set([consumer]), (_, i) => isRejected(i));
 }
 
-function markInOrder(draft: Draft, concerned: ReadonlySet<number>, ends: (flight: Flight) => boolean): void {
+function markInOrder(draft: Draft, concerned: ReadonlySet<number>, ends: (flight: Flight, i: number) => boolean): void {
   let posts = Math.max(
     0,
     ...[...draft.flights, ...draft.returned].map((range) => Math.abs(range.unanswered?.order ?? 0)),
   );
   let doubtful = 0;
-  draft.flights = draft.flights.map((flight) => {
-    if (!concerned.has(flight.consumer)) return flight;
-    const doubt = flight.pushing ? PUSHING : flight.deadline;
+  draft.flights = draft.flights.map((flight, i) => {
+    // What is being pushed came last: its turn to be marked comes when that ends.
+    if (!concerned.has(flight.consumer) || (flight.pushing && !ends(flight, i))) return flight;
+    const doubt = flight.pushing ? PUSHING : flight.arrived ? 0 : flight.deadline;
     // What has one deadline was one post.
     if (doubt === 0 || doubt !== doubtful) posts++;
     doubtful = doubt;
-    return { ...flight, unanswered: marked(flight, doubt === 0 ? posts : -posts, ends(flight)) };
+    return { ...flight, unanswered: marked(flight, doubt === 0 ? posts : -posts, ends(flight, i)) };
   });
 }
 

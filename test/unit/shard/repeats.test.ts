@@ -34,7 +34,19 @@ it('what was repeated in time takes no room from what may come for the first tim
   }
   shard.take([late]);
   expect(shard.state.counts.sent).toBe(41);
-  expect(shard.state.repeated.length).toBe(17);
+  expect(shard.state.repeated.length).toBe(33);
+});
+
+it('a purge that is repeated late takes nothing that came after it', () => {
+  const shard = new OneShard();
+  const purge = shard.entry({ kind: 'purge' });
+  shard.take([purge, { ...purge, attempt: 2 }]);
+  for (let i = 0; i < 30; i++) {
+    const entry = shard.send([0]);
+    shard.take([entry, { ...entry, attempt: 2 }]);
+  }
+  shard.take([{ ...purge, attempt: 3 }]);
+  expect(shard.state.counts.purged).toBe(0);
 });
 
 it('a body that a purge let go stays where the same inbox brings it again', () => {

@@ -174,3 +174,78 @@ describe('a cumulative acknowledgement by the id of a message that its consumer 
     expect(shard.state.returned.some(({ unanswered }) => unanswered)).toBe(false);
   });
 });
+
+describe('what an acknowledgement by message id leaves', () => {
+  it('comes back after a while, uncounted, so that a consumer that waits for a full window gets more', () => {
+    const { shard, send, upTo, rejectUpTo, inFlight } = cumulative(3);
+    shard.take([send(3)]);
+    shard.take([rejectUpTo(2)]);
+    shard.take([upTo(2), send(4)]);
+    expect(inFlight()).toEqual([3, 4, 5]);
+    shard.take([], later);
+    expect(inFlight()).toEqual([4, 5, 3]);
+    expect(shard.state.flights.at(-1)).toMatchObject({ first: 3, failures: 0, redelivered: true });
+    shard.take([upTo(3)], later);
+    expect(inFlight()).toEqual([4, 5, 6]);
+  });
+
+  it('is ended by the next one all the same', () => {
+    const { shard, send, upTo, rejectUpTo } = cumulative(4);
+    shard.take([send(3)]);
+    shard.take([rejectUpTo(2)]);
+    shard.take([upTo(2), send(1)]);
+    shard.take([upTo(4)]);
+    expect(shard.state).toMatchObject({ flights: [], returned: [], counts: { acknowledged: 4 } });
+  });
+
+  it('is all but the message, where that is the second copy of one', () => {
+    const shard = new OneShard({ referencesPerLevel: 3 });
+    const sends = Array.from({ length: 24 }, () => shard.send([0]));
+    shard.take(sends);
+    const twice = sends[2];
+    if (twice?.kind !== 'send') throw new Error('no third entry');
+    shard.take([{ ...twice, attempt: 2 }]);
+    const join = shard.join('client', 100);
+    shard.take([join]);
+    const { key } = twice;
+    const named = { kind: 'acknowledge-message', consumer: join.id, key, index: 0, upTo: true } as const;
+    shard.take([shard.entry(named)]);
+    expect(shard.state).toMatchObject({ counts: { acknowledged: 1 } });
+    shard.take([shard.entry(named)]);
+    expect(shard.state).toMatchObject({ counts: { acknowledged: 2 } });
+  });
+});
+
+describe('a push of which nobody heard', () => {
+  it('keeps its room for a while only, where it is not persistent', () => {
+    const { shard, inFlight } = cumulative(2);
+    shard.take([shard.send([0], true)], {}, 'unknown');
+    shard.take([shard.send([0, 0])]);
+    expect(inFlight()).toEqual([1, 2]);
+    shard.take([], later);
+    expect(inFlight()).toEqual([2, 3]);
+    expect(shard.state.counts.dropped).toBe(1);
+  });
+
+  it('waits for no other delivery, however far that was extended', () => {
+    const { shard, send } = cumulative(3);
+    shard.take([send(1)]);
+    const first = { first: 1, count: 1, attempt: 1 };
+    const extend = { kind: 'extend', incarnation: 'abcdef', deliveries: [first] } as const;
+    shard.take([shard.entry({ ...extend, deadline: NOW + 43_200_000 })]);
+    shard.take([send(1)], {}, 'unknown');
+    expect(shard.state.flights[1]?.deadline).toBe(NOW + UNKNOWN_POST_MS);
+  });
+
+  it('is not taken for one that was extended to the same time', () => {
+    const { shard, send, inFlight } = cumulative(3);
+    shard.take([send(1)], {}, 'unknown');
+    shard.take([send(1)]);
+    const second = { first: 2, count: 1, attempt: 1 };
+    const extend = { kind: 'extend', incarnation: 'abcdef', deliveries: [second] } as const;
+    shard.take([shard.entry({ ...extend, deadline: NOW + UNKNOWN_POST_MS })]);
+    const upTo = { kind: 'acknowledge-up-to', incarnation: 'abcdef', sequence: 2, deliveryAttempt: 1 } as const;
+    shard.take([shard.entry(upTo)]);
+    expect(inFlight()).toEqual([1]);
+  });
+});
