@@ -9,7 +9,7 @@ type Holding = {
   readonly until: number;
   readonly takeovers: number;
   isFree: boolean;
-  /** The post's outcome is not known to the broker. */
+  /** The broker does not know whether it arrived, or whether its consumer is through with it. */
   isDoubtful: boolean;
 };
 
@@ -75,6 +75,11 @@ export class Holders {
 
   doubted(connection: string): void {
     for (const holding of this.#holdings.values()) if (holding.connection === connection) holding.isDoubtful = true;
+  }
+
+  recalled(name: string): void {
+    const holding = this.#holdings.get(name);
+    if (holding) holding.isDoubtful = true;
   }
 
   takenOver(queue: string): void {

@@ -291,6 +291,8 @@ export class ShardCheck {
         const before = this.#standings.get(sequence)?.consumer ?? NOBODY;
         const isNew = before !== range.consumer;
         const { key, index } = standings.get(sequence) as Standing;
+        // An acknowledgement left open whether its consumer is through with it: it comes back after a while.
+        if (range.arrived) history.holders.recalled(`${queue} ${key}-${index}`);
         if (isNew) given.push(this.#arrivals.bodyBytesOf(`${key}-${index}`));
         if (isNew && pulls.has(range.consumer)) {
           const now = this.#witness.now();

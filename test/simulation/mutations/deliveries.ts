@@ -36,9 +36,9 @@ export const ofDeliveries: readonly Mutation[] = [
   ),
   mutation(
     'a cumulative acknowledgement covers what may not have arrived',
-    'shard/state/flights.ts',
-    'if (i < at && (isDoubtful || !(isSure || wasBefore(flight, named)))) return [flight];',
-    'void isDoubtful;',
+    'shard/state/cumulative.ts',
+    'if (i < at) return isInDoubt(flight, named) || !isMeant(flight) ? undefined : flight;',
+    'if (i < at) return flight;',
   ),
   mutation(
     'a rejected message is taken for consumed',
@@ -55,8 +55,8 @@ export const ofDeliveries: readonly Mutation[] = [
   mutation(
     'connections that died with their process go before the inbox is applied',
     'shard/absorb/absorb.ts',
-    "for (const entry of entries) end(draft, entry);\n  if (context.takeover) endInterruptedPushes(draft);\n  // What a connection acknowledged before its process died is acknowledged.\n  if (context.epoch !== '') evictDeadConnections(draft, context);",
-    "if (context.epoch !== '') evictDeadConnections(draft, context);\n  for (const entry of entries) end(draft, entry);\n  if (context.takeover) endInterruptedPushes(draft);",
+    "for (const entry of entries) end(draft, entry, context);\n  if (context.takeover) endInterruptedPushes(draft);\n  // What a connection acknowledged before its process died is acknowledged.\n  if (context.epoch !== '') evictDeadConnections(draft, context);",
+    "if (context.epoch !== '') evictDeadConnections(draft, context);\n  for (const entry of entries) end(draft, entry, context);\n  if (context.takeover) endInterruptedPushes(draft);",
   ),
   mutation(
     'an acknowledgement does not find what was lost with its connection',
@@ -136,10 +136,15 @@ export const ofDeliveries: readonly Mutation[] = [
   ),
   mutation(
     'a message id is taken for the last delivery',
-    'shard/state/flights.ts',
-    '!(isSure || wasBefore(flight, named))',
-    'false',
+    'shard/state/cumulative.ts',
+    'flight === named ? !isAlone : !isAlone && wasBefore(flight, named),',
+    'flight === named || wasBefore !== undefined,',
   ),
-  mutation('what was rejected by its id is forgotten', 'shard/absorb/absorb.ts', 'markRejected(draft, rejected);', ''),
+  mutation(
+    'what was rejected by its id is forgotten',
+    'shard/state/cumulative.ts',
+    'if (isRejected) markRejected(draft, named.consumer, (i) => parts[i] !== undefined);',
+    'void [isRejected, markRejected];',
+  ),
   mutation('a mark stays behind', 'shard/state/past.ts', '...(unanswered ? { unanswered } : {})', ''),
 ];
