@@ -1,6 +1,6 @@
 import type { DeliveryRange, Entry, LeaveReason } from '../codec/entry.ts';
 import { further, isDueToKeep } from '../conclude/keep-alive.ts';
-import { landUpTo, landUpToId, recallAll } from '../state/cumulative.ts';
+import { landUpTo, landUpToId, recallMarked } from '../state/cumulative.ts';
 import { dropReady, rememberCopy } from '../state/discard.ts';
 import { type Context, type Draft, type Lookup, total } from '../state/draft.ts';
 import {
@@ -254,7 +254,7 @@ function endMessage(draft: Draft, entry: ByMessage, context: Context): void {
   if (!place?.flight) {
     if (place && entry.kind === 'acknowledge-message') acknowledgeLast(draft, place.sequence);
     // A repeat says nothing that its first attempt did not say.
-    if (entry.upTo && entry.attempt === 1) recallAll(draft, consumer.number, context);
+    if (entry.upTo && entry.attempt === 1) recallMarked(draft, consumer.number, context);
     return;
   }
   const { sequence, flagged, flight } = place;

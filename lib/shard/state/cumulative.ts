@@ -45,11 +45,13 @@ export function landUpToId(
 }
 
 /**
- * Where the message of an answer is not with its consumer any more, nobody knows what else was meant: what that consumer
- * has comes back after a while, unless it is answered until then.
+ * Where the message of an answer is not with its consumer any more, nobody knows what else was meant. What that consumer
+ * had when a delivery was taken from it, which it may have answered now, comes back after a while, unless it is answered
+ * until then.
  */
-export function recallAll(draft: Draft, consumer: number, context: Context): void {
-  draft.flights = draft.flights.map((flight) => (flight.consumer === consumer ? recalled(flight, context) : flight));
+export function recallMarked(draft: Draft, consumer: number, context: Context): void {
+  const isMarked = (flight: Flight) => flight.consumer === consumer && flight.unanswered !== undefined;
+  draft.flights = draft.flights.map((flight) => (isMarked(flight) ? recalled(flight, context) : flight));
 }
 
 function recalled(flight: Flight, { now, limits }: Context): Flight {

@@ -189,6 +189,14 @@ describe('what an acknowledgement by message id leaves', () => {
     expect(inFlight()).toEqual([4, 5, 6]);
   });
 
+  it('is nothing where a consumer answers what it answered already', () => {
+    const { shard, send, upTo } = cumulative(5);
+    shard.take([send(5)]);
+    shard.take([upTo(3)]);
+    shard.take([upTo(1), upTo(2)]);
+    expect(shard.state.flights).toMatchObject([{ first: 4, count: 2, deadline: 0 }]);
+  });
+
   it('is ended by the next one all the same', () => {
     const { shard, send, upTo, rejectUpTo } = cumulative(4);
     shard.take([send(3)]);
