@@ -60,8 +60,8 @@ describe.skipIf(!dynamoAvailable())(dynamoTitle('a queue that is moved'), () => 
         for (const text of texts) await send(broker, eu, [textMessage(text)]);
         await afterwards.idle();
       },
-      take: async (max = 100) => {
-        const got = await receive(broker, eu.name, { max, waitMs: 0, visibilityMs: 30_000 });
+      take: async (max = 100, visibilityMs = 30_000) => {
+        const got = await receive(broker, eu.name, { max, waitMs: 0, visibilityMs });
         await afterwards.idle();
         return got;
       },
@@ -76,11 +76,11 @@ describe.skipIf(!dynamoAvailable())(dynamoTitle('a queue that is moved'), () => 
   const numbers = Array.from({ length: 40 }, (_, i) => `${i}`);
 
   /** A queue with a backlog of pages, of which some messages are in flight, in a group that it does not belong to. */
-  async function backlog(messages = numbers) {
+  async function backlog(messages = numbers, visibilityMs?: number) {
     const prefix = fresh('moves');
     const old = await started(prefix, []);
     await old.send(...messages);
-    const taken = await old.take(3);
+    const taken = await old.take(3, visibilityMs);
     return { prefix, old, taken };
   }
 
@@ -199,7 +199,8 @@ describe.skipIf(!dynamoAvailable())(dynamoTitle('a queue that is moved'), () => 
   });
 
   it('is moved while others send without a pause, and keeps the order of each of them', async () => {
-    const { prefix } = await backlog();
+    // Three are with somebody for longer than the moves take.
+    const { prefix } = await backlog(numbers, 600_000);
     const [user, mover] = await Promise.all([started(prefix, []), started(prefix, groups)]);
     let isOver = false;
     const sent: string[] = [];
