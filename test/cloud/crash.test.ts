@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, type ExpectStatic, it } from 'vitest';
 import type { WebSocket } from 'ws';
 import { send } from '../../lib/broker/verbs/send.ts';
 import { openDynamoStore } from '../../lib/store/dynamodb/dynamodb-store.ts';
@@ -20,7 +20,7 @@ async function sendAndDie(queue: string, body: string): Promise<void> {
 }
 
 /** A connection that breaks off with one message in flight. Its $disconnect finds nothing, as if it had not come. */
-async function dieWithOneInFlight(queue: string, prefetch: number): Promise<void> {
+async function dieWithOneInFlight(expect: ExpectStatic, queue: string, prefetch: number): Promise<void> {
   const connected = await connect(deployed.webSocketUrl);
   const { client, session, closed } = connected;
   const got = Promise.withResolvers<void>();
@@ -33,9 +33,10 @@ async function dieWithOneInFlight(queue: string, prefetch: number): Promise<void
   await expect.poll(() => isOpen(session), { timeout: 10_000 }).toBe(false);
 }
 
+/** Tests that run side by side have an `expect` each: the common one does not know whose it is. */
 describeDeployed('after a crash', () => {
-  it('the next push finds out that a connection is gone whose $disconnect never came', async () => {
-    await dieWithOneInFlight('gone', 20);
+  it('the next push finds out that a connection is gone whose $disconnect never came', async ({ expect }) => {
+    await dieWithOneInFlight(expect, 'gone', 20);
     await sendByRest('gone', 'next');
     const messages = await receive('gone', 10);
     expect(messages.map(({ body, redelivered }) => [body, redelivered])).toEqual([
@@ -44,12 +45,12 @@ describeDeployed('after a crash', () => {
     ]);
   });
 
-  it.concurrent('the sweep asks after a connection that no push goes to, and frees what it had', async () => {
-    await dieWithOneInFlight('silent', 1);
+  it.concurrent('the sweep asks after a connection that no push goes to, and frees what it had', async ({ expect }) => {
+    await dieWithOneInFlight(expect, 'silent', 1);
     await expect.poll(() => receive('silent', 10), { timeout: 170_000 }).toMatchObject([{ redelivered: true }]);
   });
 
-  it.concurrent('the sweep gives a turn to a shard whose master died', async () => {
+  it.concurrent('the sweep gives a turn to a shard whose master died', async ({ expect }) => {
     const connected = await connect(deployed.webSocketUrl);
     const got = Promise.withResolvers<string>();
     await subscribe(connected, '/queue/orphaned', ({ body }) => got.resolve(body));
