@@ -190,7 +190,7 @@ describe('a subscriber', () => {
   });
 
   it('that does not read is closed, and the others get everything', async () => {
-    const impatient = await startBroker({ port: 0, memory: true, limits: { postMs: 200 } });
+    const impatient = await startBroker({ port: 0, memory: true, limits: { postMs: 2000 } });
     const topic = freshTopic();
     const [slow, quick] = await Promise.all([
       subscriber(topic, impatient.stompUrl),
