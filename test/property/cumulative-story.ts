@@ -12,51 +12,93 @@ const UNKNOWN_POST_MS = 1000;
 export type Ending = { readonly kind: 'sent' | 'unknown' | 'unsent' | 'dies'; readonly arrives: number };
 
 export type Command =
-  | { readonly kind: 'send'; readonly count: number }
+  | { readonly kind: 'send'; readonly count: number; readonly transient: boolean }
+  /** A send is repeated; and so much comes in between that it may be known no more. */
+  | { readonly kind: 'repeat'; readonly which: number }
+  | { readonly kind: 'noise' }
   | { readonly kind: 'join'; readonly prefetch: number }
   | { readonly kind: 'leave'; readonly who: number; readonly isLost: boolean }
   /** Somebody else gets messages, and says nothing of them until then. */
   | { readonly kind: 'pull'; readonly max: number; readonly ms: number }
   /** It speaks of the delivery so many before its last one. */
-  | { readonly kind: 'acknowledge' | 'reject'; readonly who: number; readonly back: number }
+  | {
+      readonly kind: 'acknowledge' | 'reject';
+      readonly who: number;
+      readonly back: number;
+      readonly attempts: Attempts;
+    }
   | { readonly kind: 'pass'; readonly ms: number }
   /** @property late bit by bit, what of that which is under way comes later */
   | { readonly kind: 'turn'; readonly late: number; readonly ending: Ending };
+
+/** Which of the attempts at an answer get there. */
+export type Attempts = 'first' | 'second' | 'both';
 
 /** `got` are sequences, in the order in which they came. */
 type Client = {
   readonly id: string;
   readonly prefetch: number;
   readonly got: number[];
+  /** Whether it rejected what it got there, and whether it acknowledged it. */
+  readonly answers: ('rejected' | 'acknowledged' | undefined)[];
   /** How many it had got when it answered last. */
   answered: number;
   isGone: boolean;
 };
 
+type Place = { readonly key: string; readonly index: number };
+
+/** Requests that make those before them forgotten. */
+const NOISE = 17;
+
 /** Consumers that acknowledge by message id all that they have had, and what they mean by that. */
 export class CumulativeStory {
-  readonly #shard = new OneShard({ unknownPostMs: UNKNOWN_POST_MS, deliveries: 1000 });
+  readonly #shard = new OneShard({ unknownPostMs: UNKNOWN_POST_MS, deliveries: 1000, referencesPerLevel: 3 });
   readonly #clients: Client[] = [];
-  readonly #places: { readonly key: string; readonly index: number }[] = [];
+  /** What each of a client comes in its order; then what it rejected is not meant by what it says later. */
+  readonly #isInOrder: boolean;
+  readonly #sends: Entry[] = [];
+  readonly #transient = new Set<number>();
+  /** Where the body of each message lies, by its sequence. */
+  readonly #places = new Map<number, Place>();
   readonly #meant = new Map<string, readonly number[]>();
-  readonly #acknowledged = new Set<number>();
+  /** Messages by where their bodies lie: of one that came twice, either is done. */
+  readonly #acknowledged = new Set<string>();
   readonly #seen = new Set<number>();
   #underWay: Entry[] = [];
   #now = NOW;
   #isTakeover = false;
 
-  constructor() {
+  constructor(isInOrder: boolean) {
+    this.#isInOrder = isInOrder;
     this.act({ kind: 'join', prefetch: 2 });
   }
 
   act(command: Command): void {
     switch (command.kind) {
       case 'send':
-        this.#send(command.count);
+        this.#send(command.count, command.transient);
         return;
+      case 'repeat': {
+        const entry = this.#sends[command.which % this.#sends.length];
+        if (entry) this.#underWay.push({ ...entry, attempt: 2 });
+        return;
+      }
+      case 'noise': {
+        const nothing = { kind: 'receive', max: 0, deadline: this.#now } as const;
+        for (let n = 0; n < NOISE; n++) this.#underWay.push(this.#shard.entry(nothing));
+        return;
+      }
       case 'join': {
         const join = this.#shard.join('client', command.prefetch);
-        this.#clients.push({ id: join.id, prefetch: command.prefetch, got: [], answered: 0, isGone: false });
+        this.#clients.push({
+          id: join.id,
+          prefetch: command.prefetch,
+          got: [],
+          answers: [],
+          answered: 0,
+          isGone: false,
+        });
         this.#underWay.push(join);
         return;
       }
@@ -68,13 +110,13 @@ export class CumulativeStory {
         return;
       case 'acknowledge':
       case 'reject':
-        this.#answer(command.kind, this.#client(command.who), command.back);
+        this.#answer(command.kind, this.#client(command.who), command.back, command.attempts);
         return;
       case 'pass':
         this.#now += command.ms;
         return;
       case 'turn': {
-        const taken = this.#underWay.filter((_, i) => ((command.late >> (i % 30)) & 1) === 0);
+        const taken = this.#takenOf(command.late);
         this.#underWay = this.#underWay.filter((entry) => !taken.includes(entry));
         this.#turn(taken, command.ending);
       }
@@ -94,7 +136,7 @@ export class CumulativeStory {
       const isMore = returned.length + references.length > 0;
       for (const client of this.#clients) {
         const isFull = client.got.length - client.answered >= client.prefetch;
-        if (!client.isGone && (isFull || !isMore)) this.#answer('acknowledge', client, 0);
+        if (!client.isGone && (isFull || !isMore)) this.#answer('acknowledge', client, 0, 'first');
       }
       if (this.#clients.every(({ isGone }) => isGone)) this.act({ kind: 'join', prefetch: 2 });
     }
@@ -106,11 +148,19 @@ export class CumulativeStory {
     return here[who % here.length];
   }
 
-  #send(count: number): void {
-    const entry = this.#shard.send(Array(count).fill(0));
-    if (entry.kind !== 'send') return;
-    for (let index = 0; index < count; index++) this.#places.push({ key: entry.key, index });
-    // Its place in the order of the inbox is its sequence.
+  #takenOf(late: number): readonly Entry[] {
+    const heldUp = new Set<string>();
+    return this.#underWay.filter((entry, i) => {
+      const who = 'consumer' in entry ? entry.consumer : '';
+      const isLate = ((late >> (i % 30)) & 1) === 1 || (this.#isInOrder && heldUp.has(who));
+      if (isLate && who !== '') heldUp.add(who);
+      return !isLate;
+    });
+  }
+
+  #send(count: number, transient: boolean): void {
+    const entry = this.#shard.send(Array(count).fill(0), transient);
+    if (!transient) this.#sends.push(entry);
     this.#turn([entry], { kind: 'sent', arrives: 0 });
   }
 
@@ -122,15 +172,28 @@ export class CumulativeStory {
     this.#underWay.push(this.#shard.entry({ kind: 'leave', consumer: client.id, reason }));
   }
 
-  #answer(kind: 'acknowledge' | 'reject', client: Client | undefined, back: number): void {
+  #answer(kind: 'acknowledge' | 'reject', client: Client | undefined, back: number, attempts: Attempts): void {
     if (!client) return;
-    const at = client.got.length - 1 - back;
-    const place = this.#places[(client.got[at] ?? 0) - 1];
-    if (!place) return;
+    const { id: consumer, got, answers } = client;
+    const named = got.length - 1 - back;
+    // It has what it got last.
+    const at = this.#isInOrder ? got.lastIndexOf(got[named] ?? 0) : named;
+    const place = this.#places.get(got[at] ?? 0);
+    if (!place || (this.#isInOrder && answers[at] === 'rejected')) return;
     client.answered = Math.max(client.answered, at + 1);
-    const entry = this.#shard.entry({ kind: `${kind}-message`, consumer: client.id, ...place, upTo: true });
-    if (kind === 'acknowledge') this.#meant.set(entry.id, client.got.slice(0, at + 1));
-    this.#underWay.push(entry);
+    const entry = this.#shard.entry({ kind: `${kind}-message`, consumer, ...place, upTo: true });
+    const isMeant = (i: number) => !this.#isInOrder || answers[i] !== 'rejected';
+    if (kind === 'acknowledge')
+      this.#meant.set(
+        entry.id,
+        got.slice(0, at + 1).filter((_, i) => isMeant(i)),
+      );
+    for (let i = 0; i <= at; i++) {
+      if (kind === 'acknowledge') answers[i] = 'acknowledged';
+      else answers[i] ??= 'rejected';
+    }
+    if (attempts !== 'second') this.#underWay.push(entry);
+    if (attempts !== 'first') this.#underWay.push({ ...entry, attempt: 2 });
   }
 
   #turn(entries: readonly Entry[], ending: Ending): void {
@@ -138,6 +201,10 @@ export class CumulativeStory {
     const context = this.#shard.context({ now: this.#now, takeover: this.#isTakeover });
     const turn = this.#shard.decide(entries, context);
     const pushes = turn.deliveries.filter(({ consumer }) => consumer.connection !== '');
+    for (const { sequence, key, index, transient } of turn.deliveries.flatMap(({ messages }) => messages)) {
+      this.#places.set(sequence, { key, index });
+      if (transient) this.#transient.add(sequence);
+    }
     for (const { consumer, messages } of turn.deliveries) {
       if (consumer.connection === '') for (const { sequence } of messages) this.#seen.add(sequence);
     }
@@ -148,13 +215,21 @@ export class CumulativeStory {
     this.#shard.state = decodeState(Uint8Array.from(encodeState(state)));
     for (const { key, bytes } of pages) this.#shard.pages.set(key, decodePage(key, bytes));
     this.#isTakeover = ending.kind === 'dies';
-    for (const { id } of entries) for (const sequence of this.#meant.get(id) ?? []) this.#acknowledged.add(sequence);
+    for (const { id } of entries) {
+      for (const sequence of this.#meant.get(id) ?? []) this.#acknowledged.add(this.#nameOf(sequence));
+    }
     const after = this.#standing();
     for (const sequence of before) {
-      if (!after.has(sequence) && !this.#acknowledged.has(sequence)) {
+      const isExcused = this.#acknowledged.has(this.#nameOf(sequence)) || this.#transient.has(sequence);
+      if (!after.has(sequence) && !isExcused) {
         throw new Error(`${sequence} is done, and nobody who had it said so.`);
       }
     }
+  }
+
+  #nameOf(sequence: number): string {
+    const { key, index } = this.#places.get(sequence) ?? { key: '', index: sequence };
+    return `${key}/${index}`;
   }
 
   #arrive({ consumer, messages }: PlannedDelivery, { kind, arrives }: Ending): void {
@@ -164,6 +239,7 @@ export class CumulativeStory {
       if (this.#seen.has(sequence) && !redelivered) throw new Error(`${sequence} comes again, and does not say so.`);
       this.#seen.add(sequence);
       client?.got.push(sequence);
+      client?.answers.push(undefined);
     }
   }
 

@@ -132,6 +132,8 @@ export type History = {
   readonly touched: Set<number>;
   /** Transient messages that a dead master may have pushed. */
   readonly over: Set<number>;
+  /** Messages of pushes whose end nobody heard of. */
+  readonly unheard: Set<number>;
   /** The last first delivery, by consumer. */
   readonly latest: Map<number, number>;
   /** Where an entry's first attempt to arrive lies among all that were appended. */

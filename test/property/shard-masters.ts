@@ -115,6 +115,7 @@ export class Masters {
       for (const planned of delivery.messages) if (!messages.includes(planned)) expired.add(planned.sequence);
       if (messages.length === 0) return;
       pushed.set(delivery, outcome);
+      if (outcome === 'unknown') for (const { sequence } of messages) this.#world.history.unheard.add(sequence);
       if (outcome === 'gone' || outcome === 'unsent') return;
       this.#clients.deliver({ ...delivery, messages });
       if (early) this.#clients.answer({ ...delivery, messages });

@@ -2,6 +2,7 @@ import type { Entry } from '../../lib/shard/codec/entry.ts';
 import type { Context } from '../../lib/shard/state/draft.ts';
 import type { Outcomes, Turn } from '../../lib/shard/turn.ts';
 import type { History, Standing } from './shard-ledger.ts';
+import { FIRST_EPOCH } from './shard-world.ts';
 
 /** Why a message may be done, or must be, once a commit has absorbed these entries. */
 export class Reasons {
@@ -37,8 +38,15 @@ export class Reasons {
     const sent = this.#history.sent.get(sequence);
     if (this.#planned.get(sequence)?.isOver || this.#forwarded.has(sequence)) return true;
     if (sent && sent.expires > 0 && sent.expires <= this.#context.now) return true;
-    if (sent?.transient && was.pushing && this.#context.takeover) return true;
+    if (sent?.transient && this.#mayBeOver(sequence, was)) return true;
     return this.#isPurged(sequence, was) || this.#isAcknowledged(sequence, was);
+  }
+
+  /** Nobody knows whether it arrived, or what its consumer said of it, and it is not to be pushed twice. */
+  #mayBeOver(sequence: number, was: Standing): boolean {
+    if (this.#history.unheard.has(sequence) || (was.pushing && this.#context.takeover)) return true;
+    const isOfAnother = was.consumer > 0 && this.#context.epoch !== FIRST_EPOCH;
+    return isOfAnother || this.#absorbed.some(({ kind }) => kind === 'reject-message');
   }
 
   /** Where nothing but acknowledgements came in, each of them counts. */

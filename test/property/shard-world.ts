@@ -5,6 +5,9 @@ import { emptyState, type State } from '../../lib/shard/state/state.ts';
 import type { Bounds } from './shard-commands.ts';
 import { Deliveries, type History, type Standing } from './shard-ledger.ts';
 
+/** The first process. */
+export const FIRST_EPOCH = 'e1';
+
 /** One shard, its inbox and its items, the time, and what happened so far: there whoever comes and whoever dies. */
 export class World {
   readonly limits: Limits;
@@ -12,7 +15,7 @@ export class World {
   /** Milliseconds since the epoch. */
   now = 1_700_000_000_000;
   /** Which process there is, from `e1`: connections of those before it are dead. */
-  epoch = 'e1';
+  epoch = FIRST_EPOCH;
   state: State = emptyState('incarn');
   /** Every message of the state that is not done, on its own. */
   standings: ReadonlyMap<number, Standing> = new Map();
@@ -31,6 +34,7 @@ export class World {
     handed: new Set(),
     touched: new Set(),
     over: new Set(),
+    unheard: new Set(),
     latest: new Map(),
     appendedAt: new Map(),
     forwarded: new Map(),

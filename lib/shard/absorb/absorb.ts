@@ -1,7 +1,7 @@
 import type { DeliveryRange, Entry, LeaveReason } from '../codec/entry.ts';
 import { further, isDueToKeep } from '../conclude/keep-alive.ts';
-import { landUpTo, landUpToId, recallMarked } from '../state/cumulative.ts';
-import { dropReady, rememberCopy } from '../state/discard.ts';
+import { landMarked, landUpTo, landUpToId, type Rejected, recallMarked, rejectUpToId } from '../state/cumulative.ts';
+import { dropReady, mayHaveCopy, rememberCopy } from '../state/discard.ts';
 import { type Context, type Draft, type Lookup, total } from '../state/draft.ts';
 import {
   bury,
@@ -49,7 +49,7 @@ function evictDeadConnections(draft: Draft, context: Context): void {
   const dead = draft.consumers.filter((c) => c.connection !== '' && !c.connection.startsWith(context.epoch));
   if (dead.length === 0) return;
   const numbers = new Set(dead.map((consumer) => consumer.number));
-  dismiss(draft, (number) => numbers.has(number), 'uncounted');
+  dismiss(draft, (number) => numbers.has(number), 'unanswered');
 }
 
 /** Who came last finds no room: the state stays bounded, whatever becomes of those who are told so. */
@@ -108,8 +108,8 @@ function purge(draft: Draft, context: Context): void {
 function arriveMessages(draft: Draft, entry: Entry & { kind: 'send' }): void {
   const admission = admit(draft, entry);
   const isKnown = (reference: Reference) => reference.level === 0 && reference.key === entry.key;
-  if (admission === 'repeat') return;
-  if (admission === 'untold' && (draft.references.some(isKnown) || draft.held.some(isKnown))) return;
+  // A first attempt may come so late that its repeats are forgotten.
+  if (admission === 'repeat' || draft.references.some(isKnown) || draft.held.some(isKnown)) return;
   const flagged = admission === 'untold';
   if (flagged) rememberCopy(draft, entry.key);
   const whole = total(entry.runs);
@@ -253,18 +253,30 @@ function endMessage(draft: Draft, entry: ByMessage, context: Context): void {
   if (!consumer) return;
   if (!place?.flight) {
     if (place && entry.kind === 'acknowledge-message') acknowledgeLast(draft, place.sequence);
-    // A repeat says nothing that its first attempt did not say.
-    if (entry.upTo && entry.attempt === 1) recallMarked(draft, consumer.number, context);
+    if (entry.upTo) endWithoutName(draft, entry, consumer.number, context);
     return;
   }
   const { sequence, flagged, flight } = place;
-  const isRejected = entry.kind === 'reject-message';
   const named = { first: sequence, count: 1, attempt: flight.attempt };
-  const landed = entry.upTo
-    ? landUpToId(draft, named, { flagged: flagged || places.length > 1, isRejected }, context)
-    : landFlights(draft, named);
-  if (isRejected) endAll(draft, landed);
-  else draft.counts.acknowledged += total(landed);
+  const hasCopies = flagged || places.length > 1 || mayHaveCopy(draft, entry.key);
+  if (entry.kind === 'reject-message') {
+    if (entry.upTo) rejectAll(draft, rejectUpToId(draft, named, hasCopies));
+    else endAll(draft, landFlights(draft, named));
+    return;
+  }
+  const landed = entry.upTo ? landUpToId(draft, named, hasCopies, context) : landFlights(draft, named);
+  draft.counts.acknowledged += total(landed);
+}
+
+/** What is to be done for an answer whose message is not with its consumer any more. */
+function endWithoutName(draft: Draft, { kind }: ByMessage, consumer: number, context: Context): void {
+  if (kind === 'acknowledge-message') recallMarked(draft, consumer, context);
+  else rejectAll(draft, { meant: [], perhaps: landMarked(draft, consumer) });
+}
+
+function rejectAll(draft: Draft, { meant, perhaps }: Rejected): void {
+  endAll(draft, meant);
+  for (const flight of perhaps) endDelivery(draft, flight, 'unanswered');
 }
 
 /** An acknowledgement by message id names no attempt: it is of the last one, if that may be answered still. */

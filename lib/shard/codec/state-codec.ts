@@ -217,11 +217,13 @@ const SUSPECT = 8;
 const LOST = 16;
 /** Older code does not read it, and takes such a delivery for one that may not have arrived. */
 const ARRIVED = 32;
+/** Older code takes it for one whose deadline was extended. */
+const LEFT = 64;
 
 /** Most flights are first deliveries without a deadline: trailing fields that have their usual value are left out. */
 function packFlight(f: Flight): number[] {
   const kind = (f.transient ? TRANSIENT : 0) | (f.pushing ? PUSHING : 0) | (f.redelivered ? REDELIVERED : 0);
-  const flags = kind | (f.arrived ? ARRIVED : 0);
+  const flags = kind | (f.arrived ? ARRIVED : 0) | (f.isLeft ? LEFT : 0);
   const isUsual = f.attempt === 1 && f.failures === 0 && flags === 0 && f.deadline === 0 && !f.unanswered;
   if (isUsual) return [f.first, f.count, f.consumer];
   const packed = [f.first, f.count, f.consumer, f.attempt, f.failures, flags, f.deadline];
@@ -241,6 +243,7 @@ function unpackFlight(packed: number[]): Flight {
     pushing: (flags & PUSHING) !== 0,
     redelivered: (flags & REDELIVERED) !== 0,
     ...((flags & ARRIVED) === 0 ? {} : { arrived: true }),
+    ...((flags & LEFT) === 0 ? {} : { isLeft: true }),
     ...unpackUnanswered(last[0] ?? 0, last[1]),
   };
 }

@@ -17,46 +17,93 @@ export function landUpTo(draft: Draft, sequence: number, attempt: number): Fligh
   return land(draft, parts, (_, rest) => rest);
 }
 
+/** One delivery. */
+type Named = { readonly first: number; readonly attempt: number };
+
 /**
  * The same for a message id, which names no delivery, and where a message was sent again without anybody knowing, no
  * message. What of that is not sure is not taken, and comes back after a while: its consumer may wait for more before it
  * answers again.
- * @param flagged the message may be the second copy of one
+ * @param hasCopies the message may be one of two
  * @see STOMP 1.1 ACK
  */
-export function landUpToId(
-  draft: Draft,
-  { first: sequence, attempt }: { readonly first: number; readonly attempt: number },
-  { flagged, isRejected }: { readonly flagged: boolean; readonly isRejected: boolean },
-  context: Context,
-): Flight[] {
-  const at = placeOf(draft, sequence, attempt);
-  const named = draft.flights[at];
-  if (!named) return [];
-  const isAlone = flagged || isMeantAlone(named);
-  const parts = partsUpTo(draft, at, sequence, (flight) =>
-    flight === named ? !isAlone : !isAlone && wasBefore(flight, named),
+export function landUpToId(draft: Draft, named: Named, hasCopies: boolean, context: Context): Flight[] {
+  const reach = reachOf(draft, named, hasCopies);
+  if (!reach) return [];
+  return land(draft, reach.meant, (i, rest) =>
+    rest.map((flight) => (reach.mayBeMeant(i, flight) ? recalled(flight, context) : flight)),
   );
-  if (isRejected) markRejected(draft, named.consumer, (i) => parts[i] !== undefined);
-  return land(draft, parts, (i, rest) => {
-    if (i > at || draft.flights[i]?.consumer !== named.consumer) return rest;
-    return rest.map((flight) => (i < at || flight.first < sequence ? recalled(flight, context) : flight));
-  });
 }
 
 /**
- * Where the message of an answer is not with its consumer any more, nobody knows what else was meant. What that consumer
- * had when a delivery was taken from it, which it may have answered now, comes back after a while, unless it is answered
- * until then.
+ * Takes out of flight what a rejection by message id is of. What may be meant goes as well: who did not mean it gets it
+ * again.
+ * @returns what is meant for sure, and what may be
+ */
+export function rejectUpToId(draft: Draft, named: Named, hasCopies: boolean): Rejected {
+  const reach = reachOf(draft, named, hasCopies);
+  if (!reach) return { meant: [], perhaps: [] };
+  const { consumer, meant, mayBeMeant } = reach;
+  markRejected(draft, consumer, (i, flight) => meant[i] !== undefined || mayBeMeant(i, flight));
+  const perhaps: Flight[] = [];
+  const landed = land(draft, meant, (i, rest) =>
+    rest.filter((flight) => {
+      if (!mayBeMeant(i, flight) || flight.pushing) return true;
+      perhaps.push(flight);
+      return false;
+    }),
+  );
+  return { meant: landed, perhaps };
+}
+
+export type Rejected = { readonly meant: readonly Flight[]; readonly perhaps: readonly Flight[] };
+
+/** What an answer by message id is of: for sure, by the place of each flight; and what may be. */
+function reachOf(draft: Draft, { first: sequence, attempt }: Named, hasCopies: boolean) {
+  const at = placeOf(draft, sequence, attempt);
+  const named = draft.flights[at];
+  if (!named) return undefined;
+  const { consumer } = named;
+  const isAlone = hasCopies || isMeantAlone(named);
+  const meant = partsUpTo(draft, at, sequence, (flight) =>
+    flight === named ? !isAlone : !isAlone && wasBefore(flight, named),
+  );
+  // What is left of the flights up to this one; where it is one of two, the other one may have come behind it.
+  const mayBeMeant = (i: number, flight: Flight) =>
+    flight.consumer === consumer && (hasCopies || i < at || (i === at && flight.first < sequence)) && !inDoubt(flight);
+  const inDoubt = (flight: Flight) => isInDoubt(flight, named);
+  return { consumer, meant, mayBeMeant };
+}
+
+/**
+ * Where the message of an acknowledgement is not with its consumer any more, nobody knows what else was meant. What that
+ * consumer had when a delivery was taken from it, which it may have answered now, comes back after a while, unless it is
+ * answered until then.
  */
 export function recallMarked(draft: Draft, consumer: number, context: Context): void {
-  const isMarked = (flight: Flight) => flight.consumer === consumer && flight.unanswered !== undefined;
+  const isMarked = isMarkedOf(consumer);
   draft.flights = draft.flights.map((flight) => (isMarked(flight) ? recalled(flight, context) : flight));
+}
+
+/** Of a rejection: all that may be meant is taken out of flight, what an acknowledgement before it left included. */
+export function landMarked(draft: Draft, consumer: number): Flight[] {
+  const isMarked = isMarkedOf(consumer);
+  const isLeft = (flight: Flight) => flight.consumer === consumer && flight.isLeft === true;
+  const goes = draft.flights.map((flight) => (isMarked(flight) || isLeft(flight)) && !flight.pushing);
+  if (!goes.includes(true)) return [];
+  markRejected(draft, consumer, (i) => goes[i] === true);
+  const landed = draft.flights.filter((_, i) => goes[i]);
+  draft.flights = draft.flights.filter((_, i) => !goes[i]);
+  return landed;
+}
+
+function isMarkedOf(consumer: number): (flight: Flight) => boolean {
+  return (flight) => flight.consumer === consumer && flight.unanswered !== undefined;
 }
 
 function recalled(flight: Flight, { now, limits }: Context): Flight {
   if (flight.deadline > 0 || flight.pushing) return flight;
-  return { ...flight, deadline: now + limits.unknownPostMs, arrived: true };
+  return { ...flight, deadline: now + limits.unknownPostMs, arrived: true, isLeft: true };
 }
 
 function placeOf({ flights }: Draft, sequence: number, attempt: number): number {

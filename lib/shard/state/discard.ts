@@ -69,7 +69,12 @@ export function rememberCopy(draft: Draft, key: string): void {
 
 /** Whether a page may name the batch a second time: then its second copy frees it. */
 function hasCopy(draft: Draft, key: string): boolean {
-  return (draft.copies.includes(key) || draft.copies.includes(ANY_COPY)) && hasFlaggedPage(draft.references);
+  return mayHaveCopy(draft, key) && hasFlaggedPage(draft.references);
+}
+
+/** Whether the messages of a batch may be there twice, or may have been. */
+export function mayHaveCopy({ copies }: Pick<Draft, 'copies'>, key: string): boolean {
+  return copies.includes(key) || copies.includes(ANY_COPY);
 }
 
 /** Whether a page lists what may be a second copy. */

@@ -1,3 +1,4 @@
+import type { AckMode } from '../../model/message.ts';
 import type { DeliveryRange } from '../codec/entry.ts';
 import { type Context, type Draft, total } from './draft.ts';
 import { pastOf } from './past.ts';
@@ -60,8 +61,10 @@ export type Ending =
   | 'late'
   /** Its connection is lost: it counts for the oldest message, which its consumer was at; and as `late`. */
   | 'lost'
-  /** The consumer may have had it, and it does not count: unsubscribed, the broker died. */
+  /** The consumer may have had it, and it does not count: unsubscribed. */
   | 'uncounted'
+  /** The same, and it may have said so, or its broker died: what is not persistent is over. */
+  | 'unanswered'
   /** It never went out. */
   | 'unsent';
 
@@ -71,8 +74,8 @@ export type Ending =
  */
 export function endDelivery(draft: Draft, flight: Flight, ending: Ending): void {
   const { first, count, transient } = flight;
-  // Nobody knows whether a dead master pushed it, and it must not be pushed twice.
-  if (draft.isAbsorbedAgain && flight.pushing && transient) {
+  // Nobody knows whether a dead master pushed it, or what became of it, and it must not be pushed twice.
+  if (transient && (ending === 'unanswered' || (draft.isAbsorbedAgain && flight.pushing))) {
     draft.counts.dropped += count;
     return;
   }
@@ -105,16 +108,24 @@ export function bury(draft: Draft, context: Context): void {
   draft.returned = draft.returned.filter((range) => !isExhausted(range, context));
 }
 
-/** Removes consumers; what they had in flight is ready again. */
+/**
+ * Removes consumers; what they had in flight is ready again. What is not persistent and was pushed without anybody hearing
+ * of it is over, as it is at its deadline.
+ */
 export function dismiss(draft: Draft, goes: (consumer: number) => boolean, ending: Ending): void {
   const gone = new Set(draft.consumers.map((consumer) => consumer.number).filter(goes));
   if (gone.size === 0) return;
+  const connected = connectedIn(draft);
   draft.consumers = draft.consumers.filter((consumer) => !gone.has(consumer.number));
   unmark(draft, gone);
   const orphans = draft.flights.filter((flight) => gone.has(flight.consumer));
   draft.flights = draft.flights.filter((flight) => !gone.has(flight.consumer));
   const met = new Set<number>();
   for (const flight of orphans) {
+    if (isUnheard(flight, connected)) {
+      draft.counts.dropped += flight.count;
+      continue;
+    }
     const isOldest = ending === 'lost' && !met.has(flight.consumer);
     met.add(flight.consumer);
     // A consumer gets messages ahead: of those behind the oldest nobody can say that it failed on them.
@@ -122,6 +133,19 @@ export function dismiss(draft: Draft, goes: (consumer: number) => boolean, endin
     const rest = isOldest ? { ...flight, first: flight.first + 1, count: flight.count - 1 } : flight;
     if (rest.count > 0) endDelivery(draft, rest, ending);
   }
+}
+
+/** Consumers that are connected, by their numbers, with their modes. */
+function connectedIn({ consumers }: Draft): ReadonlyMap<number, AckMode> {
+  return new Map(consumers.flatMap((c) => (c.connection === '' ? [] : [[c.number, c.ack] as const])));
+}
+
+/** Whether it is not persistent, and nobody knows whether it arrived, or whether it is done: it is never pushed twice. */
+function isUnheard(
+  { transient, deadline, arrived, isLeft, consumer }: Flight,
+  connected: ReadonlyMap<number, AckMode>,
+) {
+  return transient && deadline > 0 && (!arrived || isLeft === true) && connected.has(consumer);
 }
 
 function isLate({ deadline }: Flight, now: number): boolean {
@@ -135,14 +159,13 @@ export function passDeadlines(draft: Draft, context: Context, ending: 'counted' 
   const late = draft.flights.filter(isPassed);
   if (late.length === 0) return 0;
   draft.flights = draft.flights.filter((flight) => !isPassed(flight));
-  const connected = new Map(draft.consumers.flatMap((c) => (c.connection === '' ? [] : [[c.number, c.ack]])));
-  const isOver = ({ transient, arrived, consumer }: Flight) => transient && !arrived && connected.has(consumer);
-  // Nobody heard whether these arrived, and they are never pushed twice.
+  const connected = connectedIn(draft);
+  const isOver = (flight: Flight) => isUnheard(flight, connected);
   draft.counts.dropped += total(late.filter(isOver));
   const again = late.filter((flight) => !isOver(flight));
   for (const flight of again) {
     // What an acknowledgement left in doubt failed nowhere, and may be acknowledged yet.
-    const isLeft = flight.arrived && connected.get(flight.consumer) === 'client';
+    const isLeft = flight.isLeft && connected.get(flight.consumer) === 'client';
     endDelivery(draft, flight, isLeft ? 'lost' : ending);
   }
   return total(again);
@@ -154,10 +177,11 @@ export function extendFlights(draft: Draft, delivery: DeliveryRange, deadline: n
     const from = Math.max(delivery.first, flight.first);
     const to = Math.min(endOf(delivery), endOf(flight));
     if (from >= to || flight.attempt !== delivery.attempt) return [flight];
+    const { isLeft: _, ...named } = flight;
     const parts = [
       { ...flight, count: from - flight.first },
       // Who wants more time for it has it.
-      { ...flight, first: from, count: to - from, deadline, arrived: true as const },
+      { ...named, first: from, count: to - from, deadline, arrived: true as const },
       { ...flight, first: to, count: endOf(flight) - to },
     ];
     return parts.filter((part) => part.count > 0);

@@ -19,7 +19,7 @@ export type Unanswered = {
   readonly consumer: number;
   /**
    * Tells which of the consumer's deliveries came before which: of two posts, the later one has the higher number. It is
-   * negative for a post of which nobody knows whether it arrived.
+   * negative for a post of which nobody knows whether it arrived, and for a delivery that was rejected.
    */
   readonly order: number;
 };

@@ -84,6 +84,8 @@ export type Flight = Past & {
   readonly deadline: number;
   /** A consumer that is connected surely has it, though it has a deadline. */
   readonly arrived?: true;
+  /** An acknowledgement by message id left open whether it was meant: that is why it has one. */
+  readonly isLeft?: true;
 };
 
 /** Messages that are ready again. */

@@ -22,10 +22,16 @@ export function markUnanswered(draft: Draft, ends: (flight: Flight) => boolean):
 /**
  * Before a cumulative consumer's rejection by message id takes effect: an acknowledgement that it sent before that may be
  * on its way, and come when some of this went out again.
- * @param isRejected whether a flight is, by its place
+ * @param isRejected whether a flight is, or may be; with its place
  */
-export function markRejected(draft: Draft, consumer: number, isRejected: (i: number) => boolean): void {
-  markInOrder(draft, new Set([consumer]), (_, i) => isRejected(i));
+export function markRejected(draft: Draft, consumer: number, isRejected: (i: number, flight: Flight) => boolean): void {
+  markInOrder(draft, new Set([consumer]), (flight, i) => isRejected(i, flight));
+  // That it was there first says nothing of it any more: a rejection was the answer.
+  draft.flights = draft.flights.map((flight, i) => {
+    const { unanswered } = flight;
+    if (!unanswered || flight.consumer !== consumer || !isRejected(i, flight)) return flight;
+    return { ...flight, unanswered: { ...unanswered, order: -Math.abs(unanswered.order) } };
+  });
 }
 
 function markInOrder(draft: Draft, concerned: ReadonlySet<number>, ends: (flight: Flight, i: number) => boolean): void {

@@ -291,8 +291,8 @@ export class ShardCheck {
         const before = this.#standings.get(sequence)?.consumer ?? NOBODY;
         const isNew = before !== range.consumer;
         const { key, index } = standings.get(sequence) as Standing;
-        // An acknowledgement left open whether its consumer is through with it: it comes back after a while.
-        if (range.arrived) history.holders.recalled(`${queue} ${key}-${index}`);
+        // An answer left open whether its consumer is through with it: it comes back, or came back at once.
+        if (range.arrived || range.unanswered) history.holders.recalled(`${queue} ${key}-${index}`);
         if (isNew) given.push(this.#arrivals.bodyBytesOf(`${key}-${index}`));
         if (isNew && pulls.has(range.consumer)) {
           const now = this.#witness.now();
@@ -312,7 +312,10 @@ export class ShardCheck {
         this.#witness.outgoing.add(`${this.name} ${this.#origins.get(s)}`);
     }
     for (const range of returned) {
-      for (let s = range.first; s < endOf(range); s++) history.order.displace(queue, this.#origins.get(s) ?? '');
+      for (let s = range.first; s < endOf(range); s++) {
+        history.order.displace(queue, this.#origins.get(s) ?? '');
+        if (range.unanswered) history.holders.recalled(`${queue} ${this.#origins.get(s)}`);
+      }
     }
   }
 

@@ -143,8 +143,8 @@ export const ofDeliveries: readonly Mutation[] = [
   mutation(
     'what was rejected by its id is forgotten',
     'shard/state/cumulative.ts',
-    'if (isRejected) markRejected(draft, named.consumer, (i) => parts[i] !== undefined);',
-    'void [isRejected, markRejected];',
+    'markRejected(draft, consumer, (i, flight) => meant[i] !== undefined || mayBeMeant(i, flight));',
+    '',
   ),
   mutation('a mark stays behind', 'shard/state/past.ts', '...(unanswered ? { unanswered } : {})', ''),
 ];

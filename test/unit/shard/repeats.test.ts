@@ -15,6 +15,15 @@ it('a repeat adds nothing, and a first attempt that is late after its repeat add
   expect(shard.state.counts.sent).toBe(22);
 });
 
+it('a first attempt adds nothing whose messages are here, though its repeats are forgotten', () => {
+  const shard = new OneShard();
+  const late = shard.send([0]);
+  shard.take([{ ...late, attempt: 2 }]);
+  for (let i = 0; i < 40; i++) shard.take([{ ...shard.send([0]), attempt: 2 }]);
+  shard.take([shard.join('client-individual', 1), late]);
+  expect(shard.state.counts.sent).toBe(41);
+});
+
 it('what was repeated once is known for longer', () => {
   const shard = new OneShard();
   const entry = shard.send([0]);

@@ -224,6 +224,133 @@ describe('what an acknowledgement by message id leaves', () => {
   });
 });
 
+/** A consumer that has 22 messages, of which the last is the second copy of the third. */
+function windowWithCopy() {
+  const shard = new OneShard({ referencesPerLevel: 3, unknownPostMs: UNKNOWN_POST_MS });
+  const sends = Array.from({ length: 21 }, () => shard.send([0]));
+  shard.take(sends);
+  const twice = sends[2];
+  if (twice?.kind !== 'send') throw new Error('no third entry');
+  shard.take([{ ...twice, attempt: 2 }]);
+  const join = shard.join('client', 22);
+  shard.take([join]);
+  const answer = (kind: 'acknowledge-message' | 'reject-message') =>
+    shard.entry({ kind, consumer: join.id, key: twice.key, index: 0, upTo: true });
+  return { shard, answer };
+}
+
+describe('an answer by the id of a message that is there twice', () => {
+  it('leaves nothing behind the first one for ever, where the second one is meant', () => {
+    const { shard, answer } = windowWithCopy();
+    shard.take([answer('acknowledge-message')]);
+    expect(shard.state.flights.every(({ deadline }) => deadline === NOW + UNKNOWN_POST_MS)).toBe(true);
+    expect(shard.state.counts.acknowledged).toBe(1);
+  });
+
+  it('gives all of them back at once, where it is a rejection', () => {
+    const { shard, answer } = windowWithCopy();
+    const { turn } = shard.take([answer('reject-message')]);
+    expect(OneShard.given(turn)).toHaveLength(22);
+    expect(shard.state.flights.map(({ first, failures }) => [first, failures])).toEqual([
+      [1, 0],
+      [3, 1],
+      [4, 0],
+      [22, 0],
+    ]);
+  });
+});
+
+describe('a rejection by message id', () => {
+  it('gives back what it may mean: what its consumer acknowledges later ends nothing of that', () => {
+    const { shard, consumer, send, upTo, rejectUpTo, inFlight } = cumulative(3);
+    shard.take([send(1)], {}, 'unknown');
+    shard.take([send(1)]);
+    shard.take([], later);
+    const pull = shard.entry({ kind: 'receive', max: 2, deadline: NOW + 9000 });
+    shard.take([rejectUpTo(1), pull], { ...later, refused: new Map([[consumer, NOW + 9000]]) });
+    shard.take([send(1)], later);
+    expect(inFlight()).toEqual([1, 2, 3]);
+    shard.take([upTo(3)], later);
+    expect(inFlight()).toEqual([1, 2]);
+    expect(shard.state.counts.acknowledged).toBe(1);
+  });
+
+  it('is an answer: what it gave back was not there before what came since', () => {
+    const { shard, send, upTo, rejectUpTo, inFlight } = cumulative(2);
+    shard.take([send(1)]);
+    const pull = shard.entry({ kind: 'receive', max: 1, deadline: NOW + 500 });
+    shard.take([rejectUpTo(1), pull]);
+    shard.take([send(1)], {}, 'unknown');
+    shard.take([], later);
+    expect(inFlight()).toEqual([1, 2]);
+    shard.take([upTo(2)], later);
+    expect(inFlight()).toEqual([1]);
+  });
+
+  it('gives back what may be meant, where its message is not with its consumer any more', () => {
+    const { shard, send, rejectUpTo, inFlight } = cumulative(2);
+    shard.take([send(1)], {}, 'unknown');
+    shard.take([send(1)]);
+    const pull = shard.entry({ kind: 'receive', max: 2, deadline: NOW + 9000 });
+    shard.take([pull], later);
+    shard.take([rejectUpTo(1), shard.entry({ kind: 'receive', max: 2, deadline: NOW + 9000 })], later);
+    expect(inFlight()).toEqual([1, 2]);
+    expect(shard.state.flights[1]).toMatchObject({ first: 2, failures: 0, redelivered: true });
+  });
+});
+
+describe('an acknowledgement by message id whose first attempt never arrived', () => {
+  it('recalls what it may mean all the same', () => {
+    const { shard, send, upTo } = cumulative(2);
+    shard.take([send(1)], {}, 'unknown');
+    shard.take([send(1)]);
+    shard.take([shard.entry({ kind: 'receive', max: 1, deadline: NOW + 9000 })], later);
+    shard.take([{ ...upTo(1), attempt: 2 }], later);
+    const mine = shard.state.flights.filter(({ first }) => first === 2);
+    expect(mine).toMatchObject([{ deadline: later.now + UNKNOWN_POST_MS, arrived: true }]);
+  });
+});
+
+describe('a delivery that its consumer had extended', () => {
+  it('counts once its time is over, whatever the mode', () => {
+    const { shard, send } = cumulative(1);
+    shard.take([send(1)]);
+    const deliveries = [{ first: 1, count: 1, attempt: 1 }];
+    shard.take([shard.entry({ kind: 'extend', incarnation: 'abcdef', deliveries, deadline: NOW + 10 })]);
+    shard.take([], { now: NOW + 10 });
+    expect(shard.state.flights).toMatchObject([{ first: 1, failures: 1 }]);
+  });
+});
+
+describe('what is not persistent', () => {
+  it('does not come back that an acknowledgement by message id left', () => {
+    const { shard, send, upTo, inFlight } = cumulative(2);
+    shard.take([send(1)], {}, 'unknown');
+    shard.take([shard.send([0], true)]);
+    shard.take([], later);
+    shard.take([upTo(1)], later);
+    expect(inFlight()).toEqual([2]);
+    shard.take([], { now: later.now + UNKNOWN_POST_MS });
+    expect(shard.state).toMatchObject({ flights: [], returned: [], counts: { dropped: 1 } });
+  });
+
+  it('goes to nobody else whose push nobody heard of, where its connection is lost before its time', () => {
+    const { shard, consumer } = cumulative(2);
+    shard.take([shard.send([0], true)], {}, 'unknown');
+    const leave = shard.entry({ kind: 'leave', consumer, reason: 'lost' });
+    const { turn } = shard.take([leave, shard.join('client-individual', 2)]);
+    expect(OneShard.given(turn)).toEqual([]);
+    expect(shard.state.counts.dropped).toBe(1);
+  });
+
+  it('does not come back that a process had sent which died', () => {
+    const { shard } = cumulative(2);
+    shard.take([shard.send([0], true), shard.send([0])]);
+    shard.take([shard.join('client-individual', 2)], { epoch: 'next', takeover: true });
+    expect(shard.state).toMatchObject({ returned: [{ first: 2 }], counts: { dropped: 1 } });
+  });
+});
+
 describe('a push of which nobody heard', () => {
   it('keeps its room for a while only, where it is not persistent', () => {
     const { shard, inFlight } = cumulative(2);
