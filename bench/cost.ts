@@ -1,5 +1,13 @@
 import { type Metric, metricUnits } from '../lib/model/metrics.ts';
-import { type Cost, cases, measure, measureBeat, measureIdle } from './measure.ts';
+import {
+  type Cost,
+  cases,
+  measure,
+  measureBeat,
+  measureIdle,
+  measureTransaction,
+  TRANSACTION_UNITS_MAX,
+} from './measure.ts';
 import { billOf, idleCosts, markdown, monthlyCosts } from './prices.ts';
 
 /**
@@ -49,12 +57,20 @@ async function tables(costs: readonly Cost[]): Promise<string> {
       ],
       ...rows,
     ]),
+    markdown([
+      ['a million transactions that', 'write units each', 'DynamoDB, dollars'],
+      [TRANSACTION, transaction.writeUnits, dollars(billOf({ ...nothingElse, ...transaction }).dynamodb)],
+    ]),
     markdown([['a month, idle', 'dollars'], ...idle]),
     markdown([['a month, in use', 'dollars'], ...monthly]),
   ].join('\n\n');
 }
 
+const TRANSACTION = 'send ten messages of 200 B to two queues, and acknowledge ten';
+const nothingElse = { socketMessages: 0, httpRequests: 0, invocations: 0 };
+
 const costs = await Promise.all(cases.map(measure));
+const transaction = await measureTransaction();
 const isJson = process.argv.includes('--json');
 const isMarkdown = process.argv.includes('--markdown');
 const print = (line: string) => process.stdout.write(`${line}\n`);
@@ -80,6 +96,12 @@ costs.forEach((cost, i) => {
       : columns.map((column, at) => String(column).padStart([15, 11, 7, 5, 6, 5, 11, 7][at] ?? 0)).join('  '),
   );
 });
+if (!isMarkdown)
+  print(isJson ? JSON.stringify({ transaction }) : `${TRANSACTION}: ${transaction.writeUnits} write units`);
+if (transaction.writeUnits > TRANSACTION_UNITS_MAX) {
+  process.stderr.write('A transaction is dearer than it should be.\n');
+  process.exitCode = 1;
+}
 const dear = costs.filter((cost, i) => cost.writeUnitsPerMessage > (cases[i]?.writeUnitsMax ?? 0));
 if (dear.length > 0) {
   process.stderr.write(

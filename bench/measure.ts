@@ -112,12 +112,7 @@ export async function measure({ scenario, subscribers, bodyBytes, batch }: Case)
   const ask = async (path: string, json: object) => {
     taken.invocations++;
     taken.httpRequests++;
-    const http = { method: 'POST' };
-    const headers = { 'content-type': 'application/json' };
-    const requestContext = { domainName: 'localhost', http };
-    const event = { rawPath: path, rawQueryString: '', headers, requestContext, body: JSON.stringify(json) };
-    const { body = '' } = await handler(event as never, noContext);
-    return JSON.parse(body);
+    return await askOver(handler, path, json);
   };
   const body = Buffer.alloc(bodyBytes, 'x');
   for (let request = -WARM_UP; request < REQUESTS; request++) {
@@ -144,6 +139,53 @@ export async function measure({ scenario, subscribers, bodyBytes, batch }: Case)
     if (tokens.length > 0) await send(tokens.map((id) => encodeFrame('ACK', { id }, nothing, '1.2')));
   }
   return costOf({ scenario, subscribers, bodyBytes, batch }, counting, taken);
+}
+
+/** Messages that are sent, and deliveries that end, in the transaction whose cost is measured. */
+const ACTIONS = 10;
+const TRANSACTIONS = 20;
+/** What it may cost. */
+export const TRANSACTION_UNITS_MAX = 12;
+
+/** What DynamoDB bills for a transaction that sends ten messages to two queues and acknowledges ten deliveries. */
+export async function measureTransaction(): Promise<{ writeUnits: number; readUnits: number }> {
+  const counting = countingStore(new MemoryStore());
+  const handler = restHandler(setUp({ ...parts, store: counting.store }), {});
+  const ask = (path: string, json: object) => askOver(handler, path, json);
+  const body = 'x'.repeat(200);
+  const sends = Array.from({ length: ACTIONS }, (_, i) => ({ destination: `/queue/${i % 2 ? 'paid' : 'sent'}`, body }));
+  const total = { writeUnits: 0, readUnits: 0 };
+  for (let n = -WARM_UP; n < TRANSACTIONS; n++) {
+    await ask('/v1/queues/orders/messages', { messages: Array(ACTIONS).fill({ body }) });
+    const { messages } = await ask('/v1/queues/orders/receive', { max: ACTIONS });
+    const acknowledge = messages.map(({ token }: { token: string }) => token);
+    counting.reset();
+    const { state } = await ask('/v1/transactions', { sends, acknowledge });
+    if (state !== 'committed') throw new Error(`a transaction is ${state}`);
+    const { writeUnits, readUnits } = counting.counts().total;
+    for (const queue of ['paid', 'sent']) await drain(ask, queue);
+    if (n < 0) continue;
+    total.writeUnits += writeUnits / TRANSACTIONS;
+    total.readUnits += readUnits / TRANSACTIONS;
+  }
+  return { writeUnits: round(total.writeUnits), readUnits: round(total.readUnits) };
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: what a reply holds
+type Ask = (path: string, json: object) => Promise<any>;
+
+async function drain(ask: Ask, queue: string): Promise<void> {
+  const { messages } = await ask(`/v1/queues/${queue}/receive`, { max: ACTIONS });
+  const tokens = messages.map(({ token }: { token: string }) => token);
+  await ask('/v1/deliveries/acknowledge', { tokens });
+}
+
+async function askOver(handler: ReturnType<typeof restHandler>, path: string, json: object) {
+  const requestContext = { domainName: 'localhost', http: { method: 'POST' } };
+  const headers = { 'content-type': 'application/json' };
+  const event = { rawPath: path, rawQueryString: '', headers, requestContext, body: JSON.stringify(json) };
+  const { body = '' } = await handler(event as never, noContext);
+  return JSON.parse(body);
 }
 
 function costOf(

@@ -23,6 +23,8 @@ type Options = {
   readonly retryMs?: number;
   /** Higher than 1 for what may have been asked for before. */
   readonly attempt?: number;
+  /** See `AppendOptions`. */
+  readonly onUnknown?: () => void;
 };
 
 /** After this a shard is looked at again whose dead master's lease could not be taken. */

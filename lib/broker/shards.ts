@@ -39,9 +39,12 @@ export function hasDeadLetters(shard: string): boolean {
  * @throws BrokerError CORRUPT, naming the shard
  */
 export function stateOfHead({ shard, state, inbox: [first] }: Head): State {
-  return readStored(shard, () =>
-    state ? decodeState(state) : emptyState(first ? decodeEntry(first).id.slice(0, 6) : ''),
-  );
+  return readStored(shard, () => (state ? decodeState(state) : emptyState(first ? nameBy(decodeEntry(first)) : '')));
+}
+
+/** A repeat may make a shard anew that its first attempt had made before: that is another one. */
+function nameBy({ id, attempt }: Entry): string {
+  return id.slice(0, 6) + (attempt > 1 ? attempt : '');
 }
 
 /** @throws BrokerError CORRUPT, naming the shard */

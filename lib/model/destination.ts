@@ -39,6 +39,17 @@ export function parseDestination(text: string, limits: Limits): Destination {
   return destination;
 }
 
+/**
+ * The same, of a queue or a topic: what can be sent to and subscribed to.
+ * @throws BrokerError as `parseDestination` does; NOT_SUPPORTED for another kind
+ */
+export function parseQueueOrTopic(text: string, limits: Limits): Destination {
+  const destination = parseDestination(text, limits);
+  if (destination.kind === 'queue' || destination.kind === 'topic') return destination;
+  const message = `Destinations of the kind /${destination.kind}/ are not supported; /queue/{name} and /topic/{name} are.`;
+  throw new BrokerError('NOT_SUPPORTED', message);
+}
+
 /** Measured with its prefix, whether that was written or not. The name of a queue leaves room for that of its dead letters. */
 function checkLength(destination: Destination, { destinationBytes }: Limits): void {
   const formatted = formatDestination(destination);

@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'NOT_SUPPORTED'
   | 'NOT_FOUND'
   | 'QUEUE_IN_USE'
+  | 'TRANSACTION_ABORTED'
   | 'FORBIDDEN_ORIGIN'
   | 'UNSUPPORTED_MEDIA_TYPE'
   | 'BODY_TOO_LARGE'
@@ -48,6 +49,7 @@ export const errorFaces: Readonly<Record<ErrorCode, ErrorFace>> = {
   NOT_SUPPORTED: { http: 501, stomp: 'not supported', retryable: false },
   NOT_FOUND: { http: 404, stomp: 'not found', retryable: false },
   QUEUE_IN_USE: { http: 409, stomp: 'queue in use', retryable: false },
+  TRANSACTION_ABORTED: { http: 409, stomp: 'transaction aborted', retryable: false },
   FORBIDDEN_ORIGIN: { http: 403, stomp: 'origin not allowed', retryable: false },
   UNSUPPORTED_MEDIA_TYPE: { http: 415, stomp: 'unsupported media type', retryable: false },
   BODY_TOO_LARGE: { http: 413, stomp: 'body too large', retryable: false },

@@ -15,6 +15,7 @@ import { purgeRoute, queueRoutes } from './queues.ts';
 import { receiveRoute } from './receiving.ts';
 import { queueNamed, type Route, routeFinder } from './route.ts';
 import { sendRoute } from './sending.ts';
+import { transactionRoutes } from './transactions.ts';
 import { userRoutes } from './users.ts';
 
 /** What the REST interface is made from. */
@@ -63,7 +64,7 @@ export function restApi(options: RestOptions): Hono<Invoked> {
       status,
       json,
       what = name,
-    } = await route.handle({ request: c.req, name, grants, caller: c.env?.lambdaContext?.caller });
+    } = await route.handle({ request: c.req, name, by, grants, caller: c.env?.lambdaContext?.caller });
     if (route.audited !== undefined) broker.audit(route.audited, { by, what });
     const headers = route.needs === 'nothing' ? {} : forItsClientAlone;
     return json === undefined ? new Response(null, { status }) : jsonOf(json, { status, headers });
@@ -89,6 +90,7 @@ function routesOf(broker: Broker, version: string, gate: Gate | undefined): read
     ...queueRoutes(broker),
     ...groupRoutes(broker),
     ...deliveryRoutes(broker),
+    ...transactionRoutes(broker),
     ...userRoutes(broker, gate),
   ];
   routes.push(...aboutRoutes(version, routes));

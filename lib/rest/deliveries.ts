@@ -77,7 +77,7 @@ function settleRoute(
 }
 
 /** Before any of them is carried out. @throws BrokerError FORBIDDEN */
-function demandRead(grants: Grants | undefined, tokens: readonly string[]): void {
+export function demandRead(grants: Grants | undefined, tokens: readonly string[]): void {
   if (!grants) return;
   for (const destination of new Set(tokens.map(destinationOfToken))) {
     if (destination !== undefined) grants.demand('read', destination);

@@ -37,8 +37,7 @@ const content = {
   type: z.optional(text("The application's name for messages of this kind.")),
 };
 
-/** A message as its sender gives it. @see JMS 3.1 §3.4 for the standard fields */
-export const sentMessage = fields({
+const sent = {
   ...content,
   timeToLiveMs: z.optional(
     z
@@ -49,9 +48,20 @@ export const sentMessage = fields({
         z.describe('How long until it expires, in milliseconds; 0: never. In place of expires.'),
       ),
   ),
-}).check(z.meta({ examples: [{ body: 'hello', priority: 4, headers: { tenant: 'acme' } }] }));
+};
+
+/** A message as its sender gives it. @see JMS 3.1 §3.4 for the standard fields */
+export const sentMessage = fields(sent).check(
+  z.meta({ examples: [{ body: 'hello', priority: 4, headers: { tenant: 'acme' } }] }),
+);
 
 export type SentMessage = z.infer<typeof sentMessage>;
+
+/** The same, with where it goes to. */
+export const addressedMessage = fields({
+  destination: text('Where it goes to: /queue/{name} or /topic/{name}; a bare name is a queue.'),
+  ...sent,
+});
 
 /** @param most how many messages one request may hold */
 export function sentBatchOf(most: number) {

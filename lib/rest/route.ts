@@ -12,6 +12,8 @@ export type Call = {
   readonly request: HonoRequest;
   /** What stands for `{name}` in the path, checked; empty where the path has no name. */
   readonly name: string;
+  /** Who sends it, as the audit names it. */
+  readonly by: string;
   /** What its sender may do; undefined where everybody may do everything. */
   readonly grants: Grants | undefined;
   /** Undefined where nobody can know whether he still waits, as behind API Gateway. */
@@ -42,7 +44,7 @@ export type Route = {
    * itself; or everybody.
    */
   readonly needs: Right | 'credentials' | 'nothing';
-  /** Reads the `{name}` of the path. Default: as the name of a queue. */
+  /** Reads the `{name}` of the path, which may be something else. Default: as the name of a queue. */
   readonly readName?: (written: string) => string;
   readonly query?: z.ZodMiniObject;
   /** The request's body, by media type. */

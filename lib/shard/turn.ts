@@ -1,11 +1,13 @@
 import { absorb } from './absorb/absorb.ts';
 import type { Entry } from './codec/entry.ts';
 import { conclude, type Pushes } from './conclude/conclude.ts';
+import { forgetDecisions } from './conclude/decisions.ts';
 import { callForKeepAlive } from './conclude/keep-alive.ts';
 import { type PageWrite, rollUp } from './conclude/roll-up.ts';
 import { claimAwaited, nextWakeUp, probe, scheduleWake } from './conclude/wake-up.ts';
 import type { PlannedDelivery } from './plan/deal.ts';
 import { concludeForward, type Forward, type ForwardOutcome, hasMoreToForward } from './plan/forwards.ts';
+import { concludeOnward, hasMoreOnward } from './plan/onward.ts';
 import { type Plan, plan } from './plan/plan.ts';
 import { hasCredit, leftOut } from './plan/servers.ts';
 import { isFullOfOutgoing } from './plan/window.ts';
@@ -17,7 +19,7 @@ import type { Consumer, KeepAlive, State } from './state/state.ts';
 export type Turn = {
   readonly kind: 'turn';
   readonly deliveries: readonly PlannedDelivery[];
-  readonly forward: Forward | undefined;
+  readonly forwards: readonly Forward[];
   /** Connections that are to have a turn once they have read what they were sent. */
   readonly leftOut: readonly string[];
   /** Consumers to ask whether they are still there. */
@@ -57,13 +59,13 @@ export function decideTurn(state: State, inbox: readonly Entry[], lookup: Lookup
   const draft = draftOf(state);
   const pages = absorb(draft, inbox, lookup, context);
   if (pages.length > 0) return { kind: 'needs', pages, batches: [] };
-  const planned: Plan | Needs = plan(draft, lookup, context, state.nextForward);
+  const planned: Plan | Needs = plan(draft, lookup, context, state);
   if (planned.kind === 'needs') return planned;
-  const { deliveries, forward, missing, more } = planned;
+  const { deliveries, forwards, missing, more } = planned;
   return {
     kind: 'turn',
     deliveries,
-    forward,
+    forwards,
     leftOut: leftOut(draft, context),
     probes: probe(draft, context.now, context.limits),
     keepAlive: callForKeepAlive(draft, context),
@@ -76,17 +78,24 @@ export function decideTurn(state: State, inbox: readonly Entry[], lookup: Lookup
 
 /** What became of what a turn sent out. */
 export type Outcomes = Pushes & {
-  /** Undefined where nothing was forwarded, or what was is concluded already. */
-  readonly forwarded?: { readonly forward: Forward; readonly outcome: ForwardOutcome } | undefined;
+  /** Without what is concluded already. Default: nothing was forwarded. */
+  readonly forwarded?: readonly Forwarded[];
 };
+
+/** What became of a forward. */
+export type Forwarded = { readonly forward: Forward; readonly outcome: ForwardOutcome };
 
 /** Writes the outcomes into the turn's draft, and gives what the commit writes. */
 export function finishTurn(draft: Draft, outcomes: Outcomes, context: Context): FinishedTurn {
-  const { expired, forwarded } = outcomes;
+  const { expired, forwarded = [] } = outcomes;
   conclude(draft, outcomes, context);
-  const isTaken = forwarded?.outcome === 'taken';
+  const isTaken = forwarded.some(({ forward, outcome }) => forward.target === undefined && outcome === 'taken');
   const wasFull = isTaken && isFullOfOutgoing(draft, context.limits);
-  if (forwarded) concludeForward(draft, forwarded.forward, forwarded.outcome, context);
+  for (const { forward, outcome } of forwarded) {
+    if (forward.target === undefined) concludeForward(draft, forward, outcome, context);
+    else concludeOnward(draft, forward, outcome, context);
+  }
+  forgetDecisions(draft, context);
   removeIdlePulls(draft);
   releaseHeld(draft);
   const pages = rollUp(draft, context);
@@ -96,7 +105,7 @@ export function finishTurn(draft: Draft, outcomes: Outcomes, context: Context): 
   // What was outgoing, or expired on the way, took up room that others wait for; after a second commit as well.
   draft.hasFreed ||= wasFull || (expired?.size ?? 0) > 0;
   const isFreed = draft.hasFreed && readyCount(draft) > 0 && hasCredit(draft, context);
-  const more = isFreed || hasMoreToForward(draft, context);
+  const more = isFreed || hasMoreToForward(draft, context) || hasMoreOnward(draft, context);
   const awaitedAt = claimAwaited(draft, context);
   return { state: stateOf(draft), pages, discard, wake, wakeAt, awaitedAt, more };
 }

@@ -3,6 +3,7 @@ import type { Entry } from './codec/entry.ts';
 import { nextAwaited, nextExpiry, nextWakeUp } from './conclude/wake-up.ts';
 import { isDue } from './plan/expiry.ts';
 import { hasMoreToForward } from './plan/forwards.ts';
+import { hasMoreOnward } from './plan/onward.ts';
 import { hasCredit } from './plan/servers.ts';
 import { type Context, type Draft, draftOf, readyCount, total } from './state/draft.ts';
 import type { State } from './state/state.ts';
@@ -47,5 +48,6 @@ export function viewOf(state: State, inbox: readonly Entry[], viewing: Viewing):
 /** Whether something calls for a turn by the time alone: a message to forward, or one in front that has expired. */
 function hasDue(draft: Draft, context: Viewing): boolean {
   const expires = nextExpiry(draft);
-  return hasMoreToForward(draft, context) || isDue({ expires }, context.date) || draft.litter.length > 0;
+  const hasMore = hasMoreToForward(draft, context) || hasMoreOnward(draft, context);
+  return hasMore || isDue({ expires }, context.date) || draft.litter.length > 0;
 }

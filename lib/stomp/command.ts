@@ -1,7 +1,7 @@
 import { checkSize } from '../broker/inbox/message-size.ts';
 import { isOfBrowser } from '../broker/verbs/browser.ts';
 import { type Ending, type MessageId, readMessageId, readToken } from '../broker/verbs/settling.ts';
-import { type Destination, parseDestination } from '../model/destination.ts';
+import { type Destination, parseQueueOrTopic } from '../model/destination.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { Limits } from '../model/limits.ts';
 import type { AckMode, OutgoingMessage } from '../model/message.ts';
@@ -56,7 +56,7 @@ export function readCommand(frame: Frame, version: StompVersion | undefined, lim
     const message = `The first frame must be CONNECT or STOMP, and not ${frame.command}; the next ones follow CONNECTED.`;
     throw new BrokerError('NOT_CONNECTED', message);
   }
-  if (frame.headers.transaction !== undefined) throw unsupported('Transactions are not supported.');
+  if (frame.headers.transaction !== undefined) throw unsupported(noTransactions);
   switch (frame.command) {
     case 'SEND':
       return readSend(frame, limits);
@@ -71,9 +71,11 @@ export function readCommand(frame: Frame, version: StompVersion | undefined, lim
     case 'DISCONNECT':
       return { kind: 'disconnect' };
     default:
-      throw unsupported(`${frame.command} is not supported: transactions are not.`);
+      throw unsupported(`${frame.command} is not supported. ${noTransactions}`);
   }
 }
+
+const noTransactions = 'Transactions are not supported over STOMP; POST /v1/transactions is, over REST.';
 
 export function alreadyConnected(): BrokerError {
   return new BrokerError('ALREADY_CONNECTED', 'This connection has a session already.');
@@ -91,11 +93,7 @@ function required(frame: Frame, name: string): string {
 }
 
 function destinationOf(frame: Frame, limits: Limits): Destination {
-  const destination = parseDestination(required(frame, 'destination'), limits);
-  if (destination.kind === 'queue' || destination.kind === 'topic') return destination;
-  throw unsupported(
-    `Destinations of the kind /${destination.kind}/ are not supported; /queue/{name} and /topic/{name} are.`,
-  );
+  return parseQueueOrTopic(required(frame, 'destination'), limits);
 }
 
 /** What no consumer could be given is refused here, so that what came before it is done. */

@@ -1,6 +1,6 @@
 import type { AckMode, OutgoingMessage } from '../../lib/model/message.ts';
 import { encodeBatch } from '../../lib/shard/codec/batch.ts';
-import type { DeliveryRange, Entry, LeaveReason, Run } from '../../lib/shard/codec/entry.ts';
+import type { DeliveryRange, Entry, LeaveReason, OnwardPart, Run } from '../../lib/shard/codec/entry.ts';
 import type { PlannedDelivery } from '../../lib/shard/plan/deal.ts';
 import type { Command } from './shard-commands.ts';
 import type { Given, Sent } from './shard-ledger.ts';
@@ -162,6 +162,29 @@ export class Clients {
         return;
       }
     }
+  }
+
+  /** Ends some of what was given, and sends to other shards, all of it or nothing. */
+  transact({ picks, rejects, sends }: Command & { do: 'transact' }): void {
+    const { now, state, history } = this.#world;
+    const given = new Set(picks.flatMap((nth) => this.#given.at(-1 - nth) ?? []));
+    const deliveries = [...given].map(
+      ({ sequence, attempt }): DeliveryRange => ({ first: sequence, count: 1, attempt }),
+    );
+    if (rejects) for (const { sequence, attempt } of given) this.#rejected.add(`${sequence} ${attempt}`);
+    const kind = rejects ? 'reject' : 'acknowledge';
+    const settles = deliveries.length > 0 ? [{ kind, incarnation: state.incarnation, deliveries } as const] : [];
+    const message = { transient: false, expires: 0 };
+    const all = sends.flatMap(({ count }) => Array(count).fill(message));
+    const key = all.length > 0 ? this.#bring('sends', all) : '';
+    let offset = 0;
+    const onward = sends.map(({ target, count }): OnwardPart => {
+      offset += count;
+      return { target: `target${target}`, key, offset: offset - count, count };
+    });
+    const request = { kind: 'transact', begun: now, connection: '', settles, own: [], onward } as const;
+    const id = this.#world.append(request);
+    history.transactions.ask(id, { id, attempt: 1, ...request });
   }
 
   #rejectUpTo(last: Given): void {

@@ -45,6 +45,13 @@ export type Command =
   | { readonly do: 'join'; readonly ack: AckMode; readonly prefetch: number }
   | { readonly do: 'leave'; readonly pick: number; readonly reason: LeaveReason }
   | { readonly do: 'settle'; readonly verb: SettleVerb; readonly picks: readonly number[]; readonly forMs: number }
+  | {
+      readonly do: 'transact';
+      readonly picks: readonly number[];
+      readonly rejects: boolean;
+      /** How many messages go to which of three other shards. */
+      readonly sends: readonly { readonly target: number; readonly count: number }[];
+    }
   | { readonly do: 'receive'; readonly max: number; readonly visibilityMs: number }
   | { readonly do: 'purge' }
   | { readonly do: 'repeat'; readonly pick: number }
@@ -148,6 +155,17 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       do: fc.constant('receive' as const),
       max: fc.integer({ min: 1, max: 4 }),
       visibilityMs: fc.nat({ max: 3000 }),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('transact' as const),
+      picks: fc.array(pick, { maxLength: 3 }),
+      rejects: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
+      sends: fc.array(fc.record({ target: fc.nat({ max: 2 }), count: fc.integer({ min: 1, max: 3 }) }), {
+        maxLength: 3,
+      }),
     }),
   },
   { weight: 1, arbitrary: fc.constant({ do: 'purge' } as const) },

@@ -1,7 +1,8 @@
-import type { Entry } from '../../lib/shard/codec/entry.ts';
+import type { Request } from '../../lib/shard/codec/entry.ts';
 import { endOf } from '../../lib/shard/state/ranges.ts';
 import type { Reference } from '../../lib/shard/state/reference.ts';
 import type { State } from '../../lib/shard/state/state.ts';
+import type { Transactions } from './shard-transactions.ts';
 
 /** A message as its sender gave it, under the sequence that its place in the inbox gives it. */
 export type Sent = {
@@ -96,7 +97,12 @@ export class Deliveries {
   }
 
   /** Whether the entry speaks of this delivery. */
-  covers(entry: Entry, sequence: number, attempt: number, sequenceOf: (key: string, index: number) => number): boolean {
+  covers(
+    entry: Request,
+    sequence: number,
+    attempt: number,
+    sequenceOf: (key: string, index: number) => number,
+  ): boolean {
     switch (entry.kind) {
       case 'acknowledge':
       case 'reject':
@@ -140,4 +146,5 @@ export type History = {
   readonly appendedAt: Map<string, number>;
   /** What another shard took, by its forward number. */
   readonly forwarded: Map<number, number>;
+  readonly transactions: Transactions;
 };

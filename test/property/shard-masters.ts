@@ -9,7 +9,7 @@ import { isExpired } from '../../lib/shard/plan/expiry.ts';
 import type { Forward } from '../../lib/shard/plan/forwards.ts';
 import type { Context, Lookup, Needs } from '../../lib/shard/state/draft.ts';
 import type { Reference } from '../../lib/shard/state/reference.ts';
-import { decideTurn, finishTurn, type Outcomes, type Turn } from '../../lib/shard/turn.ts';
+import { decideTurn, type Forwarded, finishTurn, type Outcomes, type Turn } from '../../lib/shard/turn.ts';
 import { viewOf } from '../../lib/shard/view.ts';
 import { must } from '../simulation/checks/violation.ts';
 import type { Clients } from './shard-clients.ts';
@@ -55,15 +55,16 @@ export class Masters {
     const first = pushes.filter(({ commitFirst }) => !commitFirst);
     const late = pushes.filter(({ commitFirst }) => commitFirst);
     const { pushed, expired } = this.#push(first, command);
-    const isLate = turn.forward?.commitFirst === true;
-    const forwarded = isLate ? undefined : this.#forward(turn.forward, target);
+    const lateForwards = turn.forwards.filter(({ commitFirst }) => commitFirst);
+    const early = turn.forwards.filter(({ commitFirst }) => !commitFirst);
+    const forwarded = early.map((forward) => this.#forward(forward, target));
     if (death === 'after-push') return;
     this.#commit(entries, turn, { pushed, expired, forwarded }, context);
     for (const delivery of turn.deliveries) if (delivery.consumer.connection === '') this.#clients.deliver(delivery);
     if (death === 'after-commit') return;
-    if (late.length > 0 || isLate) {
+    if (late.length + lateForwards.length > 0) {
       const pushedLate = this.#push(late, command);
-      const forwardedLate = isLate ? this.#forward(turn.forward, target) : undefined;
+      const forwardedLate = lateForwards.map((forward) => this.#forward(forward, target));
       if (death === 'after-late-push') return;
       this.#commit([], turn, { ...pushedLate, forwarded: forwardedLate }, context);
     }
@@ -124,10 +125,11 @@ export class Masters {
   }
 
   /** Another shard tells a repeat by its number; what was never said to be a repeat it may take without a look. */
-  #forward(forward: Forward | undefined, target: TakeTurn['target']): Outcomes['forwarded'] {
-    const { standings, history } = this.#world;
+  #forward(forward: Forward, target: TakeTurn['target']): Forwarded {
+    const { standings, history, state } = this.#world;
+    if (forward.target !== undefined)
+      return { forward, outcome: history.transactions.forwarded(state, forward, target) };
     const { forwarded } = history;
-    if (!forward) return undefined;
     for (const { number, sequence } of forward.messages) {
       must(standings.get(sequence)?.outgoing === number, 'what is forwarded is outgoing by a commit', sequence, number);
     }
@@ -158,6 +160,7 @@ export class Masters {
     const standings = standingsOf(state, (key) => world.page(key));
     for (const { key } of standings.values()) world.read(key);
     const before = { state: world.state, standings: world.standings };
+    world.history.transactions.committed(before, { state, standings }, absorbed, context.takeover);
     checkCommit(world.history, before, { state, standings }, absorbed, turn, outcomes, context);
     checkBounds(state, world.limits);
     world.state = state;
@@ -174,7 +177,7 @@ export class Masters {
     if (this.#world.inboxCount > 0) return;
     const again = { ...context, takeover: false, pageKey: 'unused' };
     const turn = this.#decide([], again);
-    const hasWork = turn.deliveries.length > 0 || turn.forward !== undefined;
+    const hasWork = turn.deliveries.length > 0 || turn.forwards.length > 0;
     const { state } = finishTurn(turn.draft, { pushed: new Map() }, again);
     const isIdle = Buffer.compare(encodeState(state), encodeState(this.#world.state)) === 0;
     const wakeAt = this.#wakeAt ?? Number.POSITIVE_INFINITY;

@@ -39,7 +39,8 @@ export function checkPlan(
   for (const sequence of history.forwarded.values()) {
     must(!planned.has(sequence), 'a dead letter is delivered no more', sequence);
   }
-  for (const { sequence, failures, message, key, index } of turn.forward?.messages ?? []) {
+  const letters = turn.forwards.flatMap((forward) => (forward.target === undefined ? forward.messages : []));
+  for (const { sequence, failures, message, key, index } of letters) {
     must(failures >= context.limits.deliveries, 'only what exhausted its deliveries is dead-lettered', sequence);
     must(Buffer.from(message.body).toString() === `${key}/${index}`, 'the dead letter is the message', key, index);
   }
@@ -67,6 +68,7 @@ function allowSuspicion(
   let room = total([...state.consumers, ...joined].map(({ prefetch }) => ({ count: prefetch })));
   for (const entry of entries) {
     if (entry.kind === 'acknowledge' || entry.kind === 'reject') room += total(entry.deliveries);
+    else if (entry.kind === 'transact') room += entry.settles.length * 3;
     else if (entry.kind === 'receive') room += entry.max;
     else if (entry.kind.endsWith('-up-to') || entry.kind.endsWith('-message')) room += 4;
   }

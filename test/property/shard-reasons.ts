@@ -1,4 +1,4 @@
-import type { Entry } from '../../lib/shard/codec/entry.ts';
+import type { Entry, Request } from '../../lib/shard/codec/entry.ts';
 import type { Context } from '../../lib/shard/state/draft.ts';
 import type { Outcomes, Turn } from '../../lib/shard/turn.ts';
 import type { History, Standing } from './shard-ledger.ts';
@@ -16,9 +16,9 @@ export class Reasons {
     this.#history = history;
     this.#absorbed = absorbed;
     this.#context = context;
-    const { forwarded } = outcomes;
-    const taken = forwarded?.outcome === 'taken' ? forwarded.forward.messages : [];
-    this.#forwarded = new Set(taken.map(({ sequence }) => sequence));
+    const taken = (outcomes.forwarded ?? []).filter(({ outcome }) => outcome === 'taken');
+    const letters = taken.flatMap(({ forward }) => (forward.target === undefined ? forward.messages : []));
+    this.#forwarded = new Set(letters.map(({ sequence }) => sequence));
     for (const delivery of turn.deliveries) {
       const outcome = outcomes.pushed.get(delivery);
       const { consumer, messages } = delivery;
@@ -70,10 +70,18 @@ export class Reasons {
     if (was.suspect) attempts.push(was.attempt - 1);
     // What is under suspicion may have gone out once more.
     if (this.#context.takeover) attempts.push(was.attempt, was.attempt + (was.pushing ? -1 : 1));
-    return this.#absorbed.some(
-      (entry) =>
-        entry.kind.startsWith('acknowledge') &&
-        attempts.some((attempt) => deliveries.covers(entry, sequence, attempt, sequenceOf)),
-    );
+    return this.#absorbed
+      .flatMap((entry) => this.#settlesOf(entry))
+      .some(
+        (settle) =>
+          settle.kind.startsWith('acknowledge') &&
+          attempts.some((attempt) => deliveries.covers(settle, sequence, attempt, sequenceOf)),
+      );
+  }
+
+  /** What it says of deliveries, if that counts. */
+  #settlesOf(entry: Entry): readonly Request[] {
+    if (entry.kind !== 'transact') return [entry];
+    return this.#history.transactions.isCommitted(entry) ? entry.settles : [];
   }
 }

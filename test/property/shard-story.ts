@@ -33,6 +33,9 @@ export class Story {
       case 'settle':
         this.#clients.settle(command);
         return;
+      case 'transact':
+        this.#clients.transact(command);
+        return;
       case 'receive':
         this.#clients.receive(command.max, command.visibilityMs);
         return;
@@ -63,7 +66,7 @@ export class Story {
     for (let turns = 0; turns < 1000; turns++) {
       this.#masters.turn({ do: 'turn', leaves: 0, outcomes: ['sent'], early: turns % 2 === 0, ...healthy });
       this.#clients.acknowledgeAll();
-      if (world.standings.size + world.inboxCount + world.state.litter.length === 0) {
+      if (world.standings.size + world.inboxCount + world.state.litter.length + world.state.onward.length === 0) {
         this.#checkEmpty();
         return;
       }
@@ -76,6 +79,7 @@ export class Story {
     const { references, held, flights, returned, outgoing, consumers } = this.#world.state;
     deepStrictEqual([references, held, flights, returned, outgoing], [[], [], [], [], []]);
     deepStrictEqual(consumers.length, 1);
+    this.#world.history.transactions.checkAll();
     const { counts } = this.#world.state;
     // What a purge took after a refusal may have arrived as well.
     const arrived = this.#world.history.forwarded.size;

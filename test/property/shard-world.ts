@@ -4,6 +4,7 @@ import { decodePage, type Reference } from '../../lib/shard/state/reference.ts';
 import { emptyState, type State } from '../../lib/shard/state/state.ts';
 import type { Bounds } from './shard-commands.ts';
 import { Deliveries, type History, type Standing } from './shard-ledger.ts';
+import { Transactions } from './shard-transactions.ts';
 
 /** The first process. */
 export const FIRST_EPOCH = 'e1';
@@ -38,6 +39,7 @@ export class World {
     latest: new Map(),
     appendedAt: new Map(),
     forwarded: new Map(),
+    transactions: new Transactions(),
   };
 
   constructor({ bodiesExpire, ...limits }: Bounds) {

@@ -1,5 +1,6 @@
 import { hasDeadLetters, isTopic } from '../../lib/broker/shards.ts';
 import { BrokerError } from '../../lib/model/errors.ts';
+import { decodeEntry } from '../../lib/shard/codec/entry.ts';
 import type { Append, Head } from '../../lib/store/port.ts';
 import type { Faults } from './faults.ts';
 import type { Prng } from './prng.ts';
@@ -14,7 +15,7 @@ export type Refusal = (typeof refusals)[number];
 const SHORTEST_MS = 1000;
 const LONGEST_MS = 40_000;
 
-/** Times in which dead-letter queues take nothing. */
+/** Times in which dead-letter queues take nothing, nor others what is forwarded to them. */
 export class Outages {
   readonly #prng: Prng;
   readonly #schedule: Schedule;
@@ -43,7 +44,8 @@ export class Outages {
 
   /** What becomes of this append; undefined if nothing is in its way. Who only rings is let through. */
   refusalOf(shard: string, { entries }: Append, head: Head | undefined): Refusal | undefined {
-    if (isTopic(shard) || hasDeadLetters(shard) || entries.length === 0) return undefined;
+    if (isTopic(shard) || entries.length === 0) return undefined;
+    if (hasDeadLetters(shard) && !entries.some((entry) => decodeEntry(entry).kind === 'forward')) return undefined;
     if (this.#schedule.now >= this.#until) {
       if (!this.#faults.strike('dead letters refused')) return undefined;
       this.#start(this.#prng.between(SHORTEST_MS, LONGEST_MS));

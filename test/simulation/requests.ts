@@ -2,9 +2,11 @@ import { type BrowsePage, browse } from '../../lib/broker/verbs/browse.ts';
 import { deleteQueue, purgeQueue } from '../../lib/broker/verbs/queues.ts';
 import { type Receive, receive } from '../../lib/broker/verbs/receive.ts';
 import { acknowledge, extend, reject, type Settlement } from '../../lib/broker/verbs/settlement.ts';
+import { readToken } from '../../lib/broker/verbs/settling.ts';
+import { placeTransaction, transact } from '../../lib/broker/verbs/transact.ts';
 import type { Environment } from '../../lib/handlers/environment.ts';
 import { BrokerError } from '../../lib/model/errors.ts';
-import type { Delivery } from '../../lib/model/message.ts';
+import type { Delivery, Headers } from '../../lib/model/message.ts';
 import { idOf } from './bodies.ts';
 
 /** What one invocation does. */
@@ -30,6 +32,24 @@ export const requests = {
   reject: (tokens: readonly string[]): Work<Settlement[]> => ended(({ broker }) => reject(broker, tokens)),
   extend: (tokens: readonly string[], visibilityMs: number): Work<Settlement[]> =>
     ended(({ broker }) => extend(broker, tokens, visibilityMs)),
+  /** What is told of its end says that it is durable. */
+  transact: (
+    sends: readonly { readonly id: string; readonly queue: string; readonly headers: Headers }[],
+    tokens: readonly string[],
+  ): Work<void> =>
+    ended(async ({ broker }) => {
+      const transaction = {
+        sends: sends.map(({ id, queue, headers }) => ({
+          destination: { kind: 'queue', name: queue } as const,
+          message: { body: Buffer.from(id), text: true, headers },
+        })),
+        settles: tokens.map((text) => {
+          const token = readToken(text);
+          return { shard: token.shard, settling: { kind: 'acknowledge', token } as const };
+        }),
+      };
+      await transact(broker, placeTransaction(broker, transaction), transaction);
+    }),
   purge: (queue: string): Work<void> => ended(async ({ broker }) => void (await purgeQueue(broker, queue))),
   remove: (queue: string): Work<void> => ended(async ({ broker }) => void (await deleteQueue(broker, queue))),
   /** The bodies; none where there is no such queue. */

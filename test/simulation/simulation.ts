@@ -115,6 +115,7 @@ async function play(world: World, workload: Workload, isSelfHosted: boolean): Pr
   await leaveNothing(world);
   site.checkAnswered();
   world.witness.history.checkLost();
+  world.witness.history.transactions.checkWhole();
   world.witness.audience.checkMissed();
 }
 

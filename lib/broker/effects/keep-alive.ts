@@ -1,7 +1,7 @@
 import { isDueToKeep } from '../../shard/conclude/keep-alive.ts';
 import { endOf } from '../../shard/state/ranges.ts';
 import { decodePage, type Reference } from '../../shard/state/reference.ts';
-import { type KeepAlive, roots } from '../../shard/state/state.ts';
+import { type KeepAlive, roots, type State } from '../../shard/state/state.ts';
 import type { Broker } from '../broker.ts';
 import { isWorthRetrying } from '../inbox/append.ts';
 import { backOff } from '../inbox/leases.ts';
@@ -45,6 +45,8 @@ class Keeping {
   /** What was kept since the last note: several references may name one item. */
   readonly #kept = new Map<string, Promise<void>>();
   #upTo: number;
+  /** What was sent onward under lower numbers is done. */
+  #onward = 0;
   /** Pages that were not there when they were to be read. */
   readonly #missing = new Set<string>();
 
@@ -64,9 +66,18 @@ class Keeping {
     const { store, limits } = this.#broker;
     const head = await store.readHead(this.#shard);
     if (!head) return true;
-    const due = roots(stateOfHead(head)).filter(({ born }) => isDueToKeep(born, this.#begun.born, limits));
+    const state = stateOfHead(head);
+    await this.#keepOnward(state);
+    const due = roots(state).filter(({ born }) => isDueToKeep(born, this.#begun.born, limits));
     const inOrder = due.toSorted((a, b) => a.first - b.first);
     return await this.#keepAll(this.#left(inOrder), Number.POSITIVE_INFINITY);
+  }
+
+  /** What transactions sent on: it has no sequence, and is never so much that it would take long. */
+  async #keepOnward({ onward, nextOnward }: State): Promise<void> {
+    const due = onward.filter(({ born }) => isDueToKeep(born, this.#begun.born, this.#broker.limits));
+    for (const { key } of due) await this.#keepItemOnce(key);
+    this.#onward = nextOnward;
   }
 
   #left(references: readonly Reference[]): readonly Reference[] {
@@ -135,12 +146,13 @@ class Keeping {
 
   /** @param ring true when all is done; else whoever takes the next turn sees it */
   async note({ ring }: { readonly ring: boolean }): Promise<void> {
-    if (this.#upTo === 0) return;
+    if (this.#upTo === 0 && this.#onward <= 1) return;
     const { clock, random } = this.#broker;
     this.#kept.clear();
     this.#notedAt = clock.now();
     const seen = Math.floor(clock.now() / 1000);
-    const request = { kind: 'kept-alive', upTo: this.#upTo, born: this.#begun.born, seen } as const;
+    const onward = this.#onward > 1 ? { onward: this.#onward } : {};
+    const request = { kind: 'kept-alive', upTo: this.#upTo, born: this.#begun.born, seen, ...onward } as const;
     const appended = await appendIfThere(this.#broker, this.#shard, [{ id: random.id(), request }], { ring });
     leadLater(this.#broker, appended?.mastership);
   }

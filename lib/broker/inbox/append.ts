@@ -21,6 +21,8 @@ export type AppendOptions = {
   readonly retryMs: number;
   /** Higher than 1 for what may have been asked for before. */
   readonly attempt?: number;
+  /** Called when a try ends of which nobody knows whether it was carried out. */
+  readonly onUnknown?: () => void;
   /** Called for an inbox that is full, with the head as it is, before the next try. */
   readonly onFull: (head: Head) => Promise<void>;
 };
@@ -29,7 +31,8 @@ export type AppendOptions = {
  * Puts requests into a shard's inbox, durably. Goes on trying while the inbox is full or the store throttles. Only the
  * append itself is repeated here: whatever fails after it leaves the requests where they are. A full disk is told at once.
  * @returns the head as it is with them; undefined if there is no such shard
- * @throws BrokerError OVERLOADED when the time is over; CORRUPT if the shard is set aside; what the store throws
+ * @throws BrokerError OVERLOADED when the time is over, and nothing was written; UNAVAILABLE where one of the tries may
+ *   have been carried out; CORRUPT if the shard is set aside; what the store throws
  */
 export async function appendToInbox(
   broker: Broker,
@@ -39,6 +42,7 @@ export async function appendToInbox(
 ): Promise<Head | undefined> {
   const giveUpAt = broker.clock.now() + options.retryMs;
   let { attempt = 1, blobs = [] } = options;
+  let unknown: unknown;
   for (let tries = 0; ; tries++) {
     let refusal: unknown;
     broker.quarantine.check(shard, broker.clock.now());
@@ -51,10 +55,14 @@ export async function appendToInbox(
     } catch (error) {
       if (!isWorthRetrying(error) || isLasting(error)) throw error;
       // A throttled write did not happen; any other failure leaves that open, so that the next one is a repeat.
-      if (error.code !== 'OVERLOADED') attempt++;
+      if (error.code !== 'OVERLOADED') {
+        attempt++;
+        unknown = error;
+        options.onUnknown?.();
+      }
       refusal = error;
     }
-    if (broker.clock.now() >= giveUpAt) throw refusal;
+    if (broker.clock.now() >= giveUpAt) throw unknown ?? refusal;
     await backOff(broker, tries);
   }
 }

@@ -1,6 +1,7 @@
-import type { OutgoingMessage } from '../../model/message.ts';
+import { expiryOf, isPersistent, type OutgoingMessage } from '../../model/message.ts';
 import { messageBytes } from '../../model/message-bytes.ts';
 import { encodeBatch } from '../../shard/codec/batch.ts';
+import type { Run } from '../../shard/codec/entry.ts';
 import type { Blob } from '../../store/port.ts';
 import { ownBodies } from '../bodies/own-bodies.ts';
 import type { Broker } from '../broker.ts';
@@ -44,4 +45,21 @@ function keepAtHand(
   const own = ownBodies(part);
   const batch = part.map((message, at) => ({ ...message, body: own.bodies[at] as Uint8Array, timestamp }));
   bodies.put(shard, key, { batch }, encodedBytes + own.heldBytes - own.bytes);
+}
+
+/** The messages of a batch as runs of one persistence. */
+export function runsOf(messages: readonly OutgoingMessage[]): Run[] {
+  const runs: Run[] = [];
+  for (const { headers } of messages) {
+    const transient = !isPersistent(headers);
+    const expires = expiryOf(headers);
+    const last = runs.at(-1);
+    if (last?.transient === transient) {
+      const earliest = last.expires === 0 || expires === 0 ? last.expires + expires : Math.min(last.expires, expires);
+      runs[runs.length - 1] = { transient, count: last.count + 1, expires: earliest };
+    } else {
+      runs.push({ transient, count: 1, expires });
+    }
+  }
+  return runs;
 }

@@ -6,7 +6,7 @@ import type { PlannedDelivery } from '../../shard/plan/deal.ts';
 import type { Forward } from '../../shard/plan/forwards.ts';
 import { canServe } from '../../shard/plan/servers.ts';
 import type { Context } from '../../shard/state/draft.ts';
-import { decideTurn, finishTurn, type Outcomes, type Turn } from '../../shard/turn.ts';
+import { decideTurn, type Forwarded, finishTurn, type Outcomes, type Turn } from '../../shard/turn.ts';
 import type { Head } from '../../store/port.ts';
 import { Reading } from '../bodies/reading.ts';
 import type { Broker } from '../broker.ts';
@@ -85,16 +85,16 @@ async function takeTurn(
   const { turn, context } = await decide(broker, head, absorbed, contextNow);
   const pulls = turn.draft.pulls.map(({ id }) => id);
   const [before, after] = byOrderOfCommit(turn);
-  const early = turn.forward?.commitFirst ? undefined : turn.forward;
-  const late = turn.forward?.commitFirst ? turn.forward : undefined;
-  held.hasPushed ||= before.length > 0 || early !== undefined;
-  const first = await sendOut(broker, held, turn, { deliveries: before, forward: early }, members);
+  const early = turn.forwards.filter(({ commitFirst }) => !commitFirst);
+  const late = turn.forwards.filter(({ commitFirst }) => commitFirst);
+  held.hasPushed ||= before.length > 0 || early.length > 0;
+  const first = await sendOut(broker, held, turn, { deliveries: before, forwards: early }, members);
   if (!first) return undefined;
   const finished = finishTurn(turn.draft, first, context);
   holdBack(held, first.pushed, context);
   const mayRelease = (more: boolean) => isCalm && !isRest && !more && !goesOn(held, turn, first.pushed, context);
   // A release may lose no ring since the read: what rang later may be seen only by the next turn.
-  const isOver = after.length === 0 && !late;
+  const isOver = after.length === 0 && late.length === 0;
   const releaseAt = isOver && mayRelease(finished.more) ? head.rings : undefined;
   let outcome = await commitTurn(broker, held.head, held.nonce, finished, { absorbed, releaseAt });
   if (!outcome) return undefined;
@@ -140,16 +140,16 @@ function goesOn({ refused }: Held, turn: Turn, pushed: Pushed['pushed'], context
 /** What a turn sends out at one time. */
 type Outbound = {
   readonly deliveries: readonly PlannedDelivery[];
-  readonly forward: Forward | undefined;
+  readonly forwards: readonly Forward[];
   /** Deliveries to consumers that are leaving: they never go out. */
   readonly unsent?: readonly PlannedDelivery[];
 };
 
 /** What goes out after a commit. To a consumer that is leaving, by the inbox as the commit found it, nothing does. */
-function leftOf(head: Head, after: readonly PlannedDelivery[], forward: Forward | undefined): Outbound {
+function leftOf(head: Head, after: readonly PlannedDelivery[], forwards: readonly Forward[]): Outbound {
   const leaving = new Set(entriesOf(head).flatMap((entry) => (entry.kind === 'leave' ? [entry.consumer] : [])));
   const unsent = after.filter(({ consumer }) => leaving.has(consumer.id));
-  return { deliveries: after.filter((delivery) => !unsent.includes(delivery)), forward, unsent };
+  return { deliveries: after.filter((delivery) => !unsent.includes(delivery)), forwards, unsent };
 }
 
 /** Pushes and forwards at the same time. @returns undefined if the lease was lost on the way */
@@ -157,20 +157,24 @@ async function sendOut(
   broker: Broker,
   held: Held,
   turn: Turn,
-  { deliveries, forward, unsent = [] }: Outbound,
+  { deliveries, forwards, unsent = [] }: Outbound,
   members: readonly Member[] | undefined,
 ): Promise<(Outcomes & Omit<Pushed, keyof HeldLease>) | undefined> {
   const { shard } = held.head;
-  const forwarding = forward && broker.effects.forward(broker, shard, turn.draft.incarnation, forward, heldUntil(held));
+  const forwarding = forwards.map(async (forward): Promise<Forwarded> => {
+    const { incarnation } = turn.draft;
+    return { forward, outcome: await broker.effects.forward(broker, shard, incarnation, forward, heldUntil(held)) };
+  });
   // What has begun is waited for, whatever becomes of the rest: nothing goes out once the turn is given up.
-  const [pushing, outcome] = await Promise.all([settled(push(broker, held, turn, deliveries, members)), forwarding]);
+  const pushing = await settled(push(broker, held, turn, deliveries, members));
+  const forwarded = await Promise.all(forwarding);
   if (pushing.status === 'rejected') throw pushing.reason;
   const after = pushing.value;
   if (!after) return undefined;
   Object.assign(held, { head: after.head, nonce: after.nonce });
   const { pushed, expired } = after;
   for (const delivery of unsent) pushed.set(delivery, 'unsent');
-  return { pushed, expired, forwarded: forward && outcome && { forward, outcome } };
+  return { pushed, expired, forwarded };
 }
 
 async function settled<T>(promise: Promise<T>): Promise<PromiseSettledResult<T>> {

@@ -1,4 +1,5 @@
 import { BrokerError } from '../../model/errors.ts';
+import { batchKeysOf } from '../../shard/codec/entry.ts';
 import { minuteOf } from '../../shard/conclude/wake-up.ts';
 import { leaseFrom } from '../../shard/state/lease.ts';
 import { decodePage, type Reference } from '../../shard/state/reference.ts';
@@ -177,9 +178,10 @@ class Moving {
 
   /** Copies what the head needs and the group lacks. @returns false if the time is over, or a master was faster */
   async #copy(head: Head, giveUpAt: number): Promise<boolean> {
-    const sent = entriesOf(head).flatMap((entry) => ('key' in entry && isWithBody(entry.kind) ? [entry.key] : []));
-    const inOrder = roots(stateOfHead(head)).toSorted((a, b) => a.first - b.first);
-    return (await this.#copyAll(inOrder, giveUpAt)) && (await this.#copyItems(sent, giveUpAt));
+    const state = stateOfHead(head);
+    const sent = [...entriesOf(head).flatMap(batchKeysOf), ...state.onward.map(({ key }) => key)];
+    const inOrder = roots(state).toSorted((a, b) => a.first - b.first);
+    return (await this.#copyAll(inOrder, giveUpAt)) && (await this.#copyItems([...new Set(sent)], giveUpAt));
   }
 
   /** A page is copied after all that it leads to: where there is a copy of it, there are copies of all that. */
@@ -242,8 +244,4 @@ class Moving {
     const until = Math.floor((clock.now() + limits.retentionMs * GOOD_SHARE) / 1000);
     return keys.length === 0 ? Promise.resolve([]) : this.#groups[what](this.#shard, this.#to, keys, until);
   }
-}
-
-function isWithBody(kind: string): boolean {
-  return kind === 'send' || kind === 'forward';
 }

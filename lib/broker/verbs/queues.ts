@@ -196,8 +196,11 @@ async function removeShard(broker: Broker, name: string): Promise<boolean> {
   const head = await broker.store.readHead(shard);
   if (!head) return true;
   const { consumers, draft } = viewHead(broker, head);
-  if (draft.outgoing.length > 0 && (await staysOutgoing(broker, shard))) {
-    throw inUse(name, 'messages are on their way from it to its dead-letter queue');
+  if (isGivingUp(draft) && (await keepsGivingUp(broker, shard))) {
+    throw inUse(
+      name,
+      'messages are on their way from it to its dead-letter queue, or to where a transaction sent them',
+    );
   }
   if (consumers > 0) {
     // Those that are gone unnoticed use nothing.
@@ -210,11 +213,16 @@ async function removeShard(broker: Broker, name: string): Promise<boolean> {
   return false;
 }
 
-/** A turn sends on what is outgoing, or finds out that it cannot be read. */
-async function staysOutgoing(broker: Broker, shard: string): Promise<boolean> {
+/** Whether messages are on their way to other shards. */
+function isGivingUp({ outgoing, onward }: Pick<State, 'outgoing' | 'onward'>): boolean {
+  return outgoing.length + onward.length > 0;
+}
+
+/** A turn sends them on, or finds out that they cannot be read. */
+async function keepsGivingUp(broker: Broker, shard: string): Promise<boolean> {
   await leadIfFree(broker, shard);
   const head = await broker.store.readHead(shard);
-  return head !== undefined && viewHead(broker, head).draft.outgoing.length > 0;
+  return head !== undefined && isGivingUp(viewHead(broker, head).draft);
 }
 
 async function leadIfFree(broker: Broker, shard: string): Promise<void> {

@@ -1,16 +1,15 @@
 import type { Caller } from '../../model/caller.ts';
 import type { Delivery } from '../../model/message.ts';
 import { locate, readyCount } from '../../shard/state/draft.ts';
-import { isDead } from '../../shard/state/lease.ts';
 import type { State } from '../../shard/state/state.ts';
 import type { Head } from '../../store/port.ts';
 import { Reading } from '../bodies/reading.ts';
 import type { Broker } from '../broker.ts';
 import { leaveShard } from '../effects/probes.ts';
 import type { Called, Waiter } from '../lines.ts';
-import { becomeMaster, leadLater } from '../requests.ts';
-import { entriesOf, shardOf, stateOfHead } from '../shards.ts';
+import { shardOf, stateOfHead } from '../shards.ts';
 import { deliveryOf } from '../turn/deliveries.ts';
+import { awaitAbsorbed } from './absorbed.ts';
 import { serveLine } from './pull-line.ts';
 
 export type Receive = {
@@ -23,9 +22,6 @@ export type Receive = {
   /** What one takes who goes before the answer has gone out, is ready again. Default: nobody is known to go. */
   readonly caller?: Caller | undefined;
 };
-
-/** How long a look at a head that others are working on waits before it looks again. */
-const LOOK_AGAIN_MS = 1000;
 
 /**
  * Pulls messages from a queue. Waits by reading alone: only when there is something for it does it write. Of those who
@@ -99,23 +95,12 @@ async function awaitTurn(
   endsAt: number,
   gone: AbortSignal | undefined,
 ): Promise<readonly Delivery[]> {
-  const { clock, limits, store } = broker;
+  const { clock, limits } = broker;
   const { shard } = appended;
   const giveUpAt = Math.min(clock.now() + limits.retryMs, endsAt);
-  let head: Head | undefined = appended;
-  while (head && entriesOf(head).some((entry) => entry.id === id)) {
-    if (gone?.aborted) return [];
-    if (clock.now() >= giveUpAt) {
-      await withdraw(broker, shard, id);
-      return [];
-    }
-    await store.awaitChange(shard, head, Math.min(LOOK_AGAIN_MS, giveUpAt - clock.now()), gone);
-    head = await store.readHead(shard);
-    const isLed = head?.lease && !isDead(head.lease, clock.now(), broker.epoch, limits);
-    const elected = isLed ? undefined : await becomeMaster(broker, shard, Math.max(0, giveUpAt - clock.now()));
-    leadLater(broker, elected);
-  }
-  return head ? await deliveriesOf(broker, shard, stateOfHead(head), id) : [];
+  const head = await awaitAbsorbed(broker, appended, id, { giveUpAt, gone });
+  if (head === 'late') await withdraw(broker, shard, id);
+  return head === 'late' || !head ? [] : await deliveriesOf(broker, shard, stateOfHead(head), id);
 }
 
 /** Nobody waits for the pull any more: what it may have been given already is ready again. */

@@ -1,13 +1,12 @@
 import type { Destination } from '../../model/destination.ts';
-import { expiryOf, isPersistent, type OutgoingMessage } from '../../model/message.ts';
-import type { Run } from '../../shard/codec/entry.ts';
-import type { Head } from '../../store/port.ts';
+import type { OutgoingMessage } from '../../model/message.ts';
 import { type Asking, ask } from '../asking.ts';
 import type { Broker } from '../broker.ts';
-import { blobOf, intoBatches } from '../inbox/batches.ts';
+import { blobOf, intoBatches, runsOf } from '../inbox/batches.ts';
 import { checkSize } from '../inbox/message-size.ts';
 import { type Identified, leadLater } from '../requests.ts';
-import { isTopic, shardAt, stateOfHead } from '../shards.ts';
+import { shardAt } from '../shards.ts';
+import { hasTakers } from '../takers.ts';
 import { recordQueue } from './queues.ts';
 
 /**
@@ -55,34 +54,4 @@ export function askToSend(
       return batches.flatMap(({ key, part }) => part.map((_, i) => `${key}-${i}`));
     },
   };
-}
-
-/** Whether somebody is there who may be given what was sent soon. What waits for long is not kept in memory. */
-function hasTakers({ lines }: Broker, head: Head): boolean {
-  return isTopic(head.shard) || lines.has(head.shard) || hasConsumers(head);
-}
-
-/** That a state is damaged is for the turn to find: what was sent is durable. */
-function hasConsumers(head: Head): boolean {
-  try {
-    return stateOfHead(head).consumers.length > 0;
-  } catch {
-    return false;
-  }
-}
-
-function runsOf(messages: readonly OutgoingMessage[]): Run[] {
-  const runs: Run[] = [];
-  for (const { headers } of messages) {
-    const transient = !isPersistent(headers);
-    const expires = expiryOf(headers);
-    const last = runs.at(-1);
-    if (last?.transient === transient) {
-      const earliest = last.expires === 0 || expires === 0 ? last.expires + expires : Math.min(last.expires, expires);
-      runs[runs.length - 1] = { transient, count: last.count + 1, expires: earliest };
-    } else {
-      runs.push({ transient, count: 1, expires });
-    }
-  }
-  return runs;
 }

@@ -5,10 +5,8 @@ import { type Asking, ask } from '../asking.ts';
 import type { Broker } from '../broker.ts';
 import { becomeMaster, leadLater } from '../requests.ts';
 import { stateOfHead, viewHead } from '../shards.ts';
+import { unlocksWork } from '../takers.ts';
 import { type ByToken, type MessageId, readToken, requestsOf, type Settling } from './settling.ts';
-
-/** Acknowledgements that may wait in the inbox before they ring for a turn of their own. */
-const WAITING_MAX = 16;
 
 /** Done, or refused since the token never named a delivery. A delivery that is over already is done. */
 export type Settlement = { readonly token: string; readonly error: BrokerError | undefined };
@@ -106,13 +104,6 @@ function refusalsOf(broker: Broker, head: Head, settlings: readonly Settling[]):
 /** Whether what this ends, or puts off, is likely to let something else go: then it rings at once. */
 function mayUnlock(settling: Settling): boolean {
   return settling.kind !== 'acknowledge' || settling.token.backlog;
-}
-
-/** Now, or once a deadline has passed that nobody had to wait for while its consumers had no room. */
-function unlocksWork(broker: Broker, head: Head): boolean {
-  if (head.inbox.length >= WAITING_MAX) return true;
-  const { hasWork, isUnwatched } = viewHead(broker, head);
-  return hasWork || isUnwatched;
 }
 
 /** Sequences that no message has yet were never delivered; a shard of this name that was deleted had its own. */

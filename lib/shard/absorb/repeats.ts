@@ -1,10 +1,12 @@
 import type { Entry } from '../codec/entry.ts';
-import type { Draft } from '../state/draft.ts';
+import type { Context, Draft } from '../state/draft.ts';
 import type { Source } from '../state/state.ts';
 
 const RECENT = 16;
 const REPEATED = 32;
 const SOURCES = 8;
+/** Of those whose transactions send here: one queue may get from many. */
+const ONWARD_SOURCES = 64;
 const LEFT = 32;
 const REJECTED = 16;
 const RANGES_PER_SOURCE = 16;
@@ -63,6 +65,39 @@ export function admitRejection(draft: Draft, entry: Entry): boolean {
   return true;
 }
 
+/** The beginning of an entry's id, which tells it from the others that are remembered. */
+export function shortId({ id }: Pick<Entry, 'id'>): string {
+  return id.slice(0, SHORT);
+}
+
+/**
+ * Whether a transaction is to be decided, was aborted, or is not decided again: it was committed, or nobody can tell. Its
+ * outcome is then what is known of it. What was decided long ago is told by the time at which it was asked for.
+ */
+export function admitTransaction(
+  draft: Draft,
+  entry: Entry & { kind: 'transact' },
+  { limits }: Pick<Context, 'limits'>,
+): 'new' | 'aborted' | 'known' {
+  const id = shortId(entry);
+  const decision = draft.decisions.find((one) => one.id === id);
+  const isRepeated = draft.repeated.includes(id) || draft.repeated.includes(id + IN_TIME);
+  if (entry.attempt > 1 && !isRepeated) rememberRepeated(draft, decision ? id + IN_TIME : id);
+  if (decision) return decision.outcome === 'committed' ? 'known' : 'aborted';
+  // Before that, a shard of this name may have been deleted that decided it.
+  const knownSince = draft.forgotDecision || (draft.decisions[0]?.at ?? Number.POSITIVE_INFINITY);
+  const mayBeForgotten = entry.attempt > 1 && entry.begun - limits.skewMs <= knownSince;
+  return isRepeated || mayBeForgotten ? 'known' : 'new';
+}
+
+/** What transactions of a shard send on has a lane of its own, by the end of its name. */
+const ONWARD = '|';
+
+/** The name of what a shard gives up to others: dead letters, or what its transactions send on. */
+export function sourceName(incarnation: string, destination: string, lane: 'dead letters' | 'onward'): string {
+  return `${incarnation} ${destination} ${lane === 'onward' ? ONWARD : '>'}`;
+}
+
 /**
  * Whether a message of another shard is new here, was taken before, or can no longer be told. Of a source that is not
  * known here nobody can say what it gave before: to a deleted shard of this name, or to this one, which forgot it. So
@@ -76,15 +111,27 @@ export function admitForward(
 ): 'new' | 'repeat' | 'untold' {
   const known = draft.sources.find((source) => source.source === sourceId);
   const source = known ?? sourceOf(draft, { source: sourceId, attempt, born }, number);
-  if (source.taken.some(([first, end]) => number >= first && number < end)) return 'repeat';
+  if (isTaken(source, number)) return 'repeat';
   draft.sources = [...draft.sources.filter((other) => other !== known), mark(source, number)];
-  if (draft.sources.length > SOURCES) {
-    draft.sources.shift();
-    draft.forgotSource = true;
-  }
+  forgetSource(draft, sourceId);
   const { anewAt } = source;
   const mayBeForgotten = anewAt !== undefined && (attempt > 1 || born <= anewAt);
   return number < source.floor || number < (source.first ?? 0) || mayBeForgotten ? 'untold' : 'new';
+}
+
+/** Forgets the one of the same lane of which nothing came for longest, where there are too many. */
+function forgetSource(draft: Draft, newest: string): void {
+  const isOnward = newest.endsWith(ONWARD);
+  const alike = draft.sources.filter(({ source }) => source.endsWith(ONWARD) === isOnward);
+  if (alike.length <= (isOnward ? ONWARD_SOURCES : SOURCES)) return;
+  draft.sources = draft.sources.filter((source) => source !== alike[0]);
+  draft.forgotSource = true;
+}
+
+/** To one target, transactions send on in the order of their numbers: what lies below what came was taken before. */
+function isTaken({ source, taken }: Source, number: number): boolean {
+  const isOnward = source.endsWith(ONWARD);
+  return taken.some(([first, end]) => (isOnward || number >= first) && number < end);
 }
 
 /** A source that is not known here. */
@@ -100,6 +147,8 @@ function sourceOf(
 
 function mark(source: Source, number: number): Source {
   if (number < source.floor) return source;
+  // Numbers in between went to other targets.
+  if (source.source.endsWith(ONWARD)) return { ...source, taken: [[number, number + 1]] };
   const merged: [number, number][] = [];
   for (const [first, end] of [...source.taken, [number, number + 1] as const].sort((a, b) => a[0] - b[0])) {
     const last = merged.at(-1);

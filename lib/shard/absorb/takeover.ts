@@ -74,7 +74,7 @@ function roomForPushes(draft: Draft, { audience }: Context): number {
   return room;
 }
 
-/** How many deliveries an entry may have ended. */
+/** How many deliveries an entry may have ended. Where a transaction did, nothing went out before the commit. */
 function ended(entry: Entry, draft: Draft): number {
   switch (entry.kind) {
     case 'acknowledge':

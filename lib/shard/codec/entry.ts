@@ -36,26 +36,23 @@ export type Request =
       readonly numbers: readonly number[];
       readonly born: number;
       readonly sizeBytes?: number;
+      /** Absent where all of them are persistent and none expires. */
+      readonly runs?: readonly Run[];
     }
+  | Settle
+  /**
+   * All of this or nothing: deliveries that end, messages for this shard, and messages for others.
+   * @see JMS 3.1 §6.2.7
+   */
   | {
-      readonly kind: 'acknowledge' | 'reject';
-      readonly incarnation: string;
-      readonly deliveries: readonly DeliveryRange[];
-    }
-  /** Cumulative: this delivery and all that its consumer got before it. @see STOMP 1.2 SUBSCRIBE, ack:client */
-  | {
-      readonly kind: 'acknowledge-up-to' | 'reject-up-to';
-      readonly incarnation: string;
-      readonly sequence: number;
-      readonly deliveryAttempt: number;
-    }
-  /** By message id, as STOMP 1.0 and 1.1 acknowledge. @see STOMP 1.1 ACK */
-  | {
-      readonly kind: 'acknowledge-message' | 'reject-message';
-      readonly consumer: string;
-      readonly key: string;
-      readonly index: number;
-      readonly upTo: boolean;
+      readonly kind: 'transact';
+      /** When it was asked for, in milliseconds since the epoch. */
+      readonly begun: number;
+      /** Whose deliveries end; empty where whoever has their tokens may end them. */
+      readonly connection: string;
+      readonly settles: readonly Settle[];
+      readonly own: readonly OwnPart[];
+      readonly onward: readonly OnwardPart[];
     }
   /** New deadline, in milliseconds since the epoch. */
   | {
@@ -76,7 +73,52 @@ export type Request =
   | { readonly kind: 'receive'; readonly max: number; readonly deadline: number }
   | { readonly kind: 'purge' }
   /** How far a keep-alive of bodies has come. */
-  | ({ readonly kind: 'kept-alive' } & KeepAlive);
+  | ({
+      readonly kind: 'kept-alive';
+      /** What was sent onward under lower numbers than this is done, as far as it was due. */
+      readonly onward?: number;
+    } & KeepAlive);
+
+/** How deliveries end. */
+export type Settle =
+  | {
+      readonly kind: 'acknowledge' | 'reject';
+      readonly incarnation: string;
+      readonly deliveries: readonly DeliveryRange[];
+    }
+  /** Cumulative: this delivery and all that its consumer got before it. @see STOMP 1.2 SUBSCRIBE, ack:client */
+  | {
+      readonly kind: 'acknowledge-up-to' | 'reject-up-to';
+      readonly incarnation: string;
+      readonly sequence: number;
+      readonly deliveryAttempt: number;
+    }
+  /** By message id, as STOMP 1.0 and 1.1 acknowledge. @see STOMP 1.1 ACK */
+  | {
+      readonly kind: 'acknowledge-message' | 'reject-message';
+      readonly consumer: string;
+      readonly key: string;
+      readonly index: number;
+      readonly upTo: boolean;
+    };
+
+/** Messages of a transaction for the shard that decides it: all of one batch. */
+export type OwnPart = { readonly key: string; readonly runs: readonly Run[]; readonly sizeBytes: number };
+
+/** Those for another shard: `count` of one batch, from the index `offset`. */
+export type OnwardPart = {
+  readonly target: string;
+  readonly key: string;
+  readonly offset: number;
+  readonly count: number;
+};
+
+/** The keys of the batches that a request brings. */
+export function batchKeysOf(request: Request): readonly string[] {
+  if (request.kind === 'send' || request.kind === 'forward') return [request.key];
+  if (request.kind !== 'transact') return [];
+  return [...new Set([...request.own, ...request.onward].map(({ key }) => key))];
+}
 
 const kinds = [
   'send',
@@ -93,6 +135,7 @@ const kinds = [
   'receive',
   'purge',
   'kept-alive',
+  'transact',
 ] as const satisfies readonly Request['kind'][];
 
 const modes = ['auto', 'client', 'client-individual'] as const satisfies readonly AckMode[];
@@ -105,14 +148,15 @@ export function encodeEntry(entry: Entry): Uint8Array {
 function fields(entry: Request): unknown[] {
   switch (entry.kind) {
     case 'send':
+      return [entry.key, entry.born, packRuns(entry.runs), ...sizeOf(entry)];
+    case 'forward':
       return [
         entry.key,
+        entry.source,
         entry.born,
-        entry.runs.flatMap((run) => [run.count, run.transient ? 1 : 0, run.expires]),
-        ...sizeOf(entry),
+        entry.numbers,
+        ...(entry.runs ? [entry.sizeBytes ?? 0, packRuns(entry.runs)] : sizeOf(entry)),
       ];
-    case 'forward':
-      return [entry.key, entry.source, entry.born, entry.numbers, ...sizeOf(entry)];
     case 'acknowledge':
     case 'reject':
       return [entry.incarnation, packRanges(entry.deliveries)];
@@ -133,8 +177,24 @@ function fields(entry: Request): unknown[] {
     case 'purge':
       return [];
     case 'kept-alive':
-      return [entry.upTo, entry.born, entry.seen];
+      return [entry.upTo, entry.born, entry.seen, ...(entry.onward ? [entry.onward] : [])];
+    case 'transact':
+      return [
+        entry.begun,
+        entry.connection,
+        entry.settles.map((settle) => [kinds.indexOf(settle.kind), ...fields(settle)]),
+        entry.own.map((part) => [part.key, packRuns(part.runs), part.sizeBytes]),
+        entry.onward.map((part) => [part.target, part.key, part.offset, part.count]),
+      ];
   }
+}
+
+function packRuns(runs: readonly Run[]): number[] {
+  return runs.flatMap((run) => [run.count, run.transient ? 1 : 0, run.expires]);
+}
+
+function unpackRuns(flat: readonly number[]): Run[] {
+  return triples(flat).map(([count, transient, expires]) => ({ count, transient: transient === 1, expires }));
 }
 
 function sizeOf({ sizeBytes }: { readonly sizeBytes?: number }): number[] {
@@ -167,18 +227,22 @@ export function decodeEntry(bytes: Uint8Array): Entry {
 
 function request(kind: Request['kind'], rest: unknown[]): Request {
   // The layout is that of `fields`, position by position.
-  const [a, b, c, d, e] = rest as [never, never, never, never, never];
+  const [a, b, c, d, e, f] = rest as [never, never, never, never, never, never];
   switch (kind) {
     case 'send':
       return {
         kind,
         key: a,
         born: b,
-        runs: triples(c).map(([count, transient, expires]) => ({ count, transient: transient === 1, expires })),
+        runs: unpackRuns(c),
         ...(d === undefined ? {} : { sizeBytes: d }),
       };
     case 'forward':
-      return { kind, key: a, source: b, born: c, numbers: d, ...(e === undefined ? {} : { sizeBytes: e }) };
+      return {
+        ...{ kind, key: a, source: b, born: c, numbers: d },
+        ...(e ? { sizeBytes: e } : {}),
+        ...(f === undefined ? {} : { runs: unpackRuns(f) }),
+      };
     case 'acknowledge':
     case 'reject':
       return { kind, incarnation: a, deliveries: unpackRanges(b) };
@@ -199,6 +263,25 @@ function request(kind: Request['kind'], rest: unknown[]): Request {
     case 'purge':
       return { kind };
     case 'kept-alive':
-      return { kind, upTo: a, born: b, seen: c };
+      return { kind, upTo: a, born: b, seen: c, ...(d === undefined ? {} : { onward: d }) };
+    case 'transact':
+      return transaction(a, b, { settles: c, own: d, onward: e });
   }
+}
+
+type PackedTransaction = {
+  readonly settles: [number, ...unknown[]][];
+  readonly own: [string, number[], number][];
+  readonly onward: [string, string, number, number][];
+};
+
+function transaction(begun: number, connection: string, packed: PackedTransaction): Request {
+  return {
+    kind: 'transact',
+    begun,
+    connection,
+    settles: packed.settles.map(([kind, ...rest]) => request(kinds[kind] ?? 'purge', rest) as Settle),
+    own: packed.own.map(([key, runs, sizeBytes]) => ({ key, runs: unpackRuns(runs), sizeBytes })),
+    onward: packed.onward.map(([target, key, offset, count]) => ({ target, key, offset, count })),
+  };
 }

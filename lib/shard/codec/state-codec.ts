@@ -2,11 +2,14 @@ import type { AckMode } from '../../model/message.ts';
 import { ANY_COPY, hasFlaggedPage } from '../state/discard.ts';
 import type { Unanswered } from '../state/past.ts';
 import { packReference, unpackReference } from '../state/reference.ts';
-import type { Flight, Returned, Source, State } from '../state/state.ts';
+import type { Decision, Flight, Onward, Returned, Source, State, TransactionOutcome } from '../state/state.ts';
 import { pack, unpackVersioned } from './packing.ts';
 
-/** Version 1 knew nothing of what `packLater` writes; what else there is, is as it was. */
-const VERSIONS = [2, 1];
+/** Version 1 knew nothing of what `packLater` writes, and version 2 nothing of transactions; the rest is as it was. */
+const VERSIONS = [3, 2, 1];
+/** How much of what `packLater` writes version 2 knew. */
+const FIELDS_OF_2 = 10;
+const outcomes = ['committed', 'over', 'full'] as const satisfies readonly TransactionOutcome[];
 const modes = ['auto', 'client', 'client-individual'] as const satisfies readonly AckMode[];
 
 /** Decoding is the costly part of a turn's read; a store that keeps heads in memory hands out the same bytes again. */
@@ -16,8 +19,7 @@ export function encodeState(state: State): Uint8Array {
   const c = state.counts;
   const later = packLater(state);
   const bytes = pack([
-    // Of a state of version 1 whose pages are flagged nobody knows the second copies.
-    later.length > 0 || hasFlaggedPage(state.references) ? 2 : 1,
+    versionOf(state, later),
     state.incarnation,
     state.next,
     state.references.map(packReference),
@@ -47,6 +49,12 @@ export function encodeState(state: State): Uint8Array {
   return bytes;
 }
 
+function versionOf({ references }: State, later: readonly unknown[]): number {
+  if (later.length > FIELDS_OF_2) return 3;
+  // Of a state of version 1 whose pages are flagged nobody knows the second copies.
+  return later.length > 0 || hasFlaggedPage(references) ? 2 : 1;
+}
+
 function packSource({ source, floor, taken, anewAt = 0, first = 0 }: Source): unknown[] {
   return [source, floor, taken, ...withoutTail([anewAt, first], (value) => value === 0)];
 }
@@ -72,6 +80,8 @@ function packLater(state: State): unknown[] {
     rejected,
     forgotSource,
     awaited,
+    nextOnward,
+    forgotDecision,
   } = state;
   const fields = [
     nextForward - 1,
@@ -85,6 +95,11 @@ function packLater(state: State): unknown[] {
     rejected,
     forgotSource ? 1 : 0,
     awaited.map((time) => time / 1000),
+    nextOnward - 1,
+    state.onward.map((x) => [x.target, x.number, x.count, x.key, x.offset, x.born]),
+    state.onwardRetries.map((x) => [x.target, x.at, x.tries, x.upTo]),
+    state.decisions.map((x) => [x.id, x.at, outcomes.indexOf(x.outcome), x.first, x.end]),
+    forgotDecision,
   ];
   return withoutTail(fields, (value) => (Array.isArray(value) ? value.length === 0 : value === 0));
 }
@@ -170,7 +185,8 @@ function readState(value: readonly unknown[]): State {
 
 function readLater(later: Partial<PackedLater>, unnamed: readonly string[]) {
   const [forwards = 0, outgoing = [], retry = [], apart = [], litter = [], ...rest] = later;
-  const [copies = unnamed, left = [], rejected = [], forgot = 0, awaited = []] = rest;
+  const [copies = unnamed, left = [], rejected = [], forgot = 0, awaited = [], ...transactions] = rest;
+  const [sentOn = 0, onward = [], retries = [], decisions = [], forgotDecision = 0] = transactions;
   const [at, tries, isUntaken = 0] = retry;
   return {
     nextForward: forwards + 1,
@@ -183,6 +199,15 @@ function readLater(later: Partial<PackedLater>, unnamed: readonly string[]) {
     rejected,
     forgotSource: forgot === 1,
     awaited: awaited.map((seconds) => seconds * 1000),
+    nextOnward: sentOn + 1,
+    onward: onward.map(([target, number, count, key, offset, born]): Onward => {
+      return { target, number, count, key, offset, born };
+    }),
+    onwardRetries: retries.map(([target, at, tries, upTo]) => ({ target, at, tries, upTo })),
+    decisions: decisions.map(([id, at, outcome, first, end]): Decision => {
+      return { id, at, outcome: outcomes[outcome] ?? 'over', first, end };
+    }),
+    forgotDecision,
   };
 }
 
@@ -208,6 +233,11 @@ type PackedLater = [
   rejected: string[],
   forgotSource: number,
   awaited: number[],
+  sentOn: number,
+  onward: [string, number, number, string, number, number][],
+  onwardRetries: [string, number, number, number][],
+  decisions: [string, number, number, number, number][],
+  forgotDecision: number,
 ];
 
 const TRANSIENT = 1;

@@ -10,10 +10,10 @@ const SILENCE_MS = 45_000;
  * keep-alive that is under way has been silent for a while. In milliseconds since the epoch; 0 if never.
  */
 export function keepAliveTime(
-  state: Pick<State, 'held' | 'references' | 'keepAlive'>,
+  state: Pick<State, 'held' | 'references' | 'onward' | 'keepAlive'>,
   { limits, bodiesExpire }: Pick<Context, 'limits' | 'bodiesExpire'>,
 ): number {
-  const births = roots(state).map((reference) => reference.born);
+  const births = [...roots(state), ...state.onward].map(({ born }) => born);
   if (!bodiesExpire || births.length === 0) return 0;
   const due = Math.min(...births) * 1000 + limits.retentionMs / 2;
   return state.keepAlive ? Math.max(due, state.keepAlive.seen * 1000 + SILENCE_MS) : due;

@@ -1,4 +1,5 @@
 import type { Limits } from '../../model/limits.ts';
+import { onwardTimes } from '../plan/onward.ts';
 import { hasCredit, hasRoomToPush, refusedUntil } from '../plan/servers.ts';
 import { type Context, type Draft, readyCount } from '../state/draft.ts';
 import { isExhausted } from '../state/flights.ts';
@@ -34,6 +35,7 @@ export function nextWakeUp(draft: Draft, context: Context): number | undefined {
     expiry > date ? expiry - date + now : 0,
     // Without a refusal it is the next turn's, and whoever holds the lease takes that at once.
     draft.outgoing.length > 0 ? (draft.forwardRetry?.at ?? 0) : 0,
+    ...onwardTimes(draft),
     ...probed(draft).map((consumer) => probeTime(consumer)),
     keepAliveTime(draft, context),
     ...retryTimes(draft, context),

@@ -17,7 +17,8 @@ export type PlannedDelivery = {
 
 /**
  * Gives each server its share, in the order of the messages, and puts it in flight. After a takeover all of it is
- * committed first: a master that dies here as well leaves attempts that its successor does not count again.
+ * committed first: a master that dies here as well leaves attempts that its successor does not count again. So it is after
+ * a decision, which a successor may make otherwise.
  */
 export function deal(
   draft: Draft,
@@ -37,7 +38,7 @@ export function deal(
     const isPull = consumer.connection === '';
     if (!isPull) draft.rotation = consumer.number;
     const isTransient = share.some((planned) => planned.transient);
-    const commitFirst = takeover || isPull || consumer.ack === 'client' || isTransient;
+    const commitFirst = takeover || draft.hasDecided || isPull || consumer.ack === 'client' || isTransient;
     const flights = launch(consumer, share, deadline, commitFirst && !isPull);
     draft.flights.push(...flights);
     return [{ consumer, commitFirst, messages: share, flights }];

@@ -7,18 +7,24 @@ import { isFullOfOutgoing } from './window.ts';
 
 /** A message on its way to another shard. */
 export type ForwardedMessage = {
-  /** Its number among all that this shard ever forwarded. */
+  /** Its number among all that this shard ever forwarded; of what transactions send on, among all of that. */
   readonly number: number;
-  readonly sequence: number;
-  readonly failures: number;
   readonly key: string;
   readonly index: number;
   readonly message: Message;
 };
 
+/** One that is dead. */
+export type DeadLetter = ForwardedMessage & { readonly sequence: number; readonly failures: number };
+
 /** What this turn forwards: a delivery to a shard. */
-export type Forward = {
-  readonly messages: readonly ForwardedMessage[];
+export type Forward =
+  /** To the shard's dead-letter queue. */
+  | (Forwarding & { readonly target?: undefined; readonly messages: readonly DeadLetter[] })
+  /** What transactions sent on. */
+  | (Forwarding & { readonly target: string; readonly messages: readonly ForwardedMessage[] });
+
+type Forwarding = {
   /** True: commit, then forward. False: they were committed as outgoing before. */
   readonly commitFirst: boolean;
   /** They may have been taken before, without anybody here having heard of it. */
@@ -52,7 +58,7 @@ export function planForward(
   if (takeover && draft.forwardRetry) draft.forwardRetry = { ...draft.forwardRetry, mayBeTaken: true };
   const { forwardRetry } = draft;
   if (forwardRetry && forwardRetry.at > now) return undefined;
-  const messages: ForwardedMessage[] = [];
+  const messages: DeadLetter[] = [];
   const unread = new Set<string>();
   const committed = draft.outgoing.flatMap((range) => {
     const count = Math.min(range.count, firstNew - range.number);
@@ -116,12 +122,17 @@ export function hasMoreToForward({ outgoing, forwardRetry }: Draft, { now }: Pic
   return outgoing.length > 0 && (forwardRetry === undefined || forwardRetry.at <= now);
 }
 
+/** When a target is tried again that refused so often before; in milliseconds since the epoch. */
+export function retryTime(tries: number, now: number): number {
+  return now + Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** tries);
+}
+
 /** Writes the outcome of a forward into the state. */
 export function concludeForward(draft: Draft, forward: Forward, outcome: ForwardOutcome, { now }: Context): void {
   if (outcome !== 'taken') {
     const tries = draft.forwardRetry?.tries ?? 0;
-    const at = now + Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** tries);
-    draft.forwardRetry = { at, tries: tries + 1, mayBeTaken: forward.mayBeRepeat || outcome === 'unknown' };
+    const mayBeTaken = forward.mayBeRepeat || outcome === 'unknown';
+    draft.forwardRetry = { at: retryTime(tries, now), tries: tries + 1, mayBeTaken };
     return;
   }
   draft.forwardRetry = undefined;

@@ -1,7 +1,7 @@
 import type { Limits } from '../../model/limits.ts';
 import { total } from '../state/draft.ts';
 import { bySequence, meets } from '../state/ranges.ts';
-import type { State } from '../state/state.ts';
+import type { Onward, State } from '../state/state.ts';
 
 /** What a range of outgoing messages takes of a head, about, and a reference that it holds besides its key: in octets. */
 const RANGE_BYTES = 14;
@@ -28,4 +28,17 @@ function outgoingBytesOf({ outgoing, held }: Leaving): number {
   let bytes = outgoing.length * RANGE_BYTES;
   for (const reference of held) if (meets(sorted, reference)) bytes += REFERENCE_BYTES + reference.key.length;
   return bytes;
+}
+
+/** What is sent onward takes half as much of the head at most: a transaction for which there is no room is aborted. */
+export function hasRoomOnward(
+  { onward }: Pick<State, 'onward'>,
+  more: readonly Pick<Onward, 'target' | 'key'>[],
+  { outgoingBytes }: Limits,
+): boolean {
+  return more.length === 0 || onwardBytesOf([...onward, ...more]) <= outgoingBytes / 2;
+}
+
+function onwardBytesOf(parts: readonly Pick<Onward, 'target' | 'key'>[]): number {
+  return parts.reduce((sum, { target, key }) => sum + REFERENCE_BYTES + target.length + key.length, 0);
 }

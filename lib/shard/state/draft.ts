@@ -7,11 +7,14 @@ import type {
   Apart,
   Consumer,
   Counts,
+  Decision,
   Flight,
   ForwardRetry,
   Front,
   KeepAlive,
   Litter,
+  Onward,
+  OnwardRetry,
   Outgoing,
   Returned,
   Source,
@@ -92,6 +95,11 @@ export type Draft = {
   wake: number;
   awaited: readonly number[];
   keepAlive: KeepAlive | undefined;
+  onward: readonly Onward[];
+  nextOnward: number;
+  onwardRetries: readonly OnwardRetry[];
+  decisions: readonly Decision[];
+  forgotDecision: number;
   pulls: Pull[];
   /** Acknowledgements of deliveries that no commit has shown yet. */
   early: number;
@@ -105,6 +113,8 @@ export type Draft = {
   hasFreed: boolean;
   /** While the inbox is absorbed that a dead master may have absorbed: what ends there it may have pushed again. */
   isAbsorbedAgain: boolean;
+  /** A transaction was decided that hangs on more than the places of entries: nothing goes out before a commit has it. */
+  hasDecided: boolean;
 };
 
 export function draftOf(state: State): Draft {
@@ -132,12 +142,14 @@ export function draftOf(state: State): Draft {
     givenBack: false,
     hasFreed: false,
     isAbsorbedAgain: false,
+    hasDecided: false,
   };
 }
 
 export function stateOf(draft: Draft): State {
   const { pages: _pages, pulls: _pulls, early: _early, spent: _spent, ...rest } = draft;
-  const { givenBack: _givenBack, hasFreed: _hasFreed, isAbsorbedAgain: _isAbsorbedAgain, ...state } = rest;
+  const { givenBack: _givenBack, hasFreed: _hasFreed, ...more } = rest;
+  const { isAbsorbedAgain: _isAbsorbedAgain, hasDecided: _hasDecided, ...state } = more;
   return {
     ...state,
     references: [...draft.references],

@@ -45,12 +45,15 @@ export function clearSuspects(
   delivery: DeliveryRange,
   may: (range: Returned) => boolean = () => true,
 ): Returned[] {
-  const isNamed = ({ attempt, suspect, lost }: Returned) =>
-    attempt === delivery.attempt ? suspect || lost : suspect && attempt === delivery.attempt + 1;
-  const matches = (range: Returned) => isNamed(range) && may(range);
+  const matches = (range: Returned) => mayBeAnswered(range, delivery.attempt) && may(range);
   const [rest, cleared] = cut(draft.returned, matches, delivery.first, endOf(delivery));
   if (cleared.length > 0) draft.returned = rest;
   return cleared;
+}
+
+/** Whether a delivery in this attempt may be answered though its message is ready again. */
+export function mayBeAnswered({ attempt, suspect, lost }: Returned, answered: number): boolean {
+  return attempt === answered ? suspect || lost : suspect && attempt === answered + 1;
 }
 
 /** How a delivery ended without an acknowledgement. */

@@ -60,7 +60,59 @@ export type State = {
   readonly awaited: readonly number[];
   /** Undefined when none was called for lately. */
   readonly keepAlive: KeepAlive | undefined;
+  /** What transactions sent to other shards, in the order of its numbers. */
+  readonly onward: readonly Onward[];
+  /** The number that the next message gets that a transaction sends to another shard. */
+  readonly nextOnward: number;
+  /** Targets that refused what was sent on to them last, or may have taken more than is known. */
+  readonly onwardRetries: readonly OnwardRetry[];
+  /** What became of the last transactions, in the order in which they were decided. */
+  readonly decisions: readonly Decision[];
+  /** When the last one was decided of which nobody knows any more; in milliseconds since the epoch, 0 if there is none. */
+  readonly forgotDecision: number;
 };
+
+/** Messages that a transaction sent to another shard. They have no sequence here. Their bodies stay until it took them. */
+export type Onward = {
+  readonly target: string;
+  /** The number of the first of them among all that transactions of this shard sent on: the target tells repeats by it. */
+  readonly number: number;
+  readonly count: number;
+  /** The batch, and the index of the first of them in it. */
+  readonly key: string;
+  readonly offset: number;
+  /** When the batch was written or last extended, in seconds since the epoch. */
+  readonly born: number;
+};
+
+/** What is known of a target. */
+export type OnwardRetry = {
+  readonly target: string;
+  /** Not before this, in milliseconds since the epoch; 0: at once. */
+  readonly at: number;
+  /** How often in a row it refused. */
+  readonly tries: number;
+  /** It may have taken what has numbers up to this, without anybody here having heard of it. */
+  readonly upTo: number;
+};
+
+/** What became of a transaction. */
+export type Decision = {
+  /** The beginning of its entry's id. */
+  readonly id: string;
+  /** When it was decided, in milliseconds since the epoch. */
+  readonly at: number;
+  readonly outcome: TransactionOutcome;
+  /** What it sent on has the numbers from `first` up to but not including `end`. */
+  readonly first: number;
+  readonly end: number;
+};
+
+/**
+ * `over`: one of the deliveries that it was to end was not its consumer's any more. `full`: too much waits for other
+ * shards already. Nothing of it happened in both cases.
+ */
+export type TransactionOutcome = 'committed' | 'over' | 'full';
 
 /** How far the keep-alive of bodies has come. A long backlog takes it longer than one invocation lasts. */
 export type KeepAlive = {
@@ -197,6 +249,11 @@ export function emptyState(incarnation: string): State {
     wake: 0,
     awaited: [],
     keepAlive: undefined,
+    onward: [],
+    nextOnward: 1,
+    onwardRetries: [],
+    decisions: [],
+    forgotDecision: 0,
   };
 }
 

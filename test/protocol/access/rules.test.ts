@@ -208,6 +208,29 @@ it("a dead-letter queue is read by a rule of its own, and the broker's own moves
   expect((await take('DLQ.fragile'))?.body).toBe('breaks');
 });
 
+it('a transaction needs the right to each destination that it sends to, and to what it acknowledges', async () => {
+  await put('orders', 'kept');
+  const received = await ask(subject, reader, 'POST', '/v1/queues/orders/receive', { waitSeconds: 5 });
+  const [message] = received.json.messages as unknown as { token: string }[];
+  const acknowledge = [message?.token];
+  const sends = [{ destination: '/queue/orders', body: 'more' }];
+  const transact = (user: typeof reader, transaction: object) =>
+    ask(subject, user, 'POST', '/v1/transactions', transaction);
+  expect((await transact(reader, { sends, acknowledge })).status).toBe(403);
+  expect((await transact(writer, { sends, acknowledge })).status).toBe(403);
+  expect((await transact(writer, { sends: [...sends, { destination: 'other', body: 'x' }] })).status).toBe(403);
+  expect((await transact(reader, { acknowledge })).status).toBe(200);
+});
+
+it('an id of a transaction says nothing of another user’s', async () => {
+  const id = 'shared-by-two-users';
+  const sends = [{ destination: '/queue/orders', body: 'mine' }];
+  expect((await ask(subject, writer, 'POST', '/v1/transactions', { id, sends })).status).toBe(200);
+  expect((await ask(subject, reader, 'GET', `/v1/transactions/${id}`)).status).toBe(404);
+  expect((await ask(subject, writer, 'GET', `/v1/transactions/${id}`)).json).toMatchObject({ state: 'committed' });
+  expect((await take('orders'))?.body).toBe('mine');
+});
+
 it('a reply-to gives no right to the destination that it names', async () => {
   const body = { body: 'who are you?', replyTo: '/queue/replies' };
   expect((await ask(subject, writer, 'POST', '/v1/queues/orders/messages', body)).status).toBe(201);

@@ -1,7 +1,9 @@
 import { expiryOf, type Headers, isPersistent } from '../../../lib/model/message.ts';
 import { decodeBatch } from '../../../lib/shard/codec/batch.ts';
-import { decodeEntry, type Entry } from '../../../lib/shard/codec/entry.ts';
+import { batchKeysOf, decodeEntry, type Entry } from '../../../lib/shard/codec/entry.ts';
+import { total } from '../../../lib/shard/state/draft.ts';
 import type { Append, Head } from '../../../lib/store/port.ts';
+import { idOf } from '../bodies.ts';
 import { must } from './violation.ts';
 
 type Arrived = {
@@ -60,10 +62,8 @@ export class Arrivals {
       must(!this.#attempts.has(attempt), 'what is appended again says so', entry);
       this.#attempts.add(attempt);
       if (entry.kind === 'receive' && entry.attempt === 1) this.#pulls++;
-      if (entry.kind === 'send' || entry.kind === 'forward') {
-        // A repeat of what was taken needs no body.
-        if (!this.#absorbed.has(entry.id)) this.#waiting.add(entry.key);
-      }
+      // A repeat of what was taken needs no body.
+      if (!this.#absorbed.has(entry.id)) for (const key of batchKeysOf(entry)) this.#waiting.add(key);
       const brought = entry.kind === 'forward' && blobs.find(({ key }) => key === entry.key);
       if (brought) this.#forward(entry, brought.bytes);
     }
@@ -81,9 +81,9 @@ export class Arrivals {
   }
 
   #forward({ key, source, numbers }: Entry & { kind: 'forward' }, bytes: Uint8Array): void {
-    decodeBatch(key, bytes).forEach(({ headers }, i) => {
+    decodeBatch(key, bytes).forEach(({ headers, body }, i) => {
       const name = `${source} ${numbers[i]}`;
-      const message = forwardName(headers);
+      const message = isOnward(source) ? idOf(body) : forwardName(headers);
       must((this.#forwards.get(name) ?? message) === message, 'a forward number is that of one message', name, message);
       this.#forwards.set(name, message);
       this.#ever.forwarded.add(message);
@@ -104,6 +104,7 @@ export class Arrivals {
   /** Gives each new message its number, as the inbox has them; a purge takes what has one before it. */
   absorb(
     entries: readonly Entry[],
+    isCommitted: (entry: Entry) => boolean,
     from: number,
     to: number,
     originAt: (sequence: number) => string | undefined,
@@ -115,9 +116,20 @@ export class Arrivals {
       return isKnown;
     };
     const all: Arrived[] = [];
+    // What hangs on deliveries is decided once all else has come.
+    const decided: Arrived[] = [];
     let arrivedBeforePurge = -1;
     for (const entry of entries) {
-      if (entry.kind === 'send') {
+      if (entry.kind === 'transact') {
+        for (const key of batchKeysOf(entry)) this.#waiting.delete(key);
+        const isRepeat = known(entry.id);
+        if (isRepeat || !isCommitted(entry)) continue;
+        const past = { isRepeat, isDoubtful: false, isTakenAgain: false };
+        for (const { key, runs } of entry.own) {
+          const origins = Array.from({ length: total(runs) }, (_, i) => ({ origin: `${key}-${i}`, ...past }));
+          (entry.settles.length > 0 ? decided : all).push(...origins);
+        }
+      } else if (entry.kind === 'send') {
         this.#waiting.delete(entry.key);
         const isRepeat = known(entry.id);
         const count = entry.runs.reduce((sum, run) => sum + run.count, 0);
@@ -136,6 +148,7 @@ export class Arrivals {
         arrivedBeforePurge = all.length;
       }
     }
+    all.push(...decided);
     let sequence = from;
     let spare = to - from - all.filter(({ isRepeat }) => !isRepeat).length;
     must(spare >= 0, 'an entry is taken once, and none is passed over', from, to, all);
@@ -190,6 +203,11 @@ export class Arrivals {
   hasForward(shard: string, origin: string): boolean {
     return this.#ever.forwarded.has(`${shard} ${origin}`);
   }
+}
+
+/** Whether a source is what transactions of a shard send on. */
+export function isOnward(source: string): boolean {
+  return source.endsWith('|');
 }
 
 /** A dead letter by the queue that it came from, and its id there. */

@@ -43,6 +43,8 @@ function roomMade({ absorbed, prefetchMax, standings, mayExpire }: Flagging): nu
   let room = 0;
   for (const entry of absorbed) {
     if ('deliveries' in entry) room += total(entry.deliveries);
+    else if (entry.kind === 'transact')
+      room += total(entry.settles.flatMap((s) => ('deliveries' in s ? s.deliveries : [])));
     else if (entry.kind === 'receive') room += entry.max;
     else if (entry.kind.endsWith('-up-to')) room += prefetchMax;
     else if (entry.kind === 'send') room += total(entry.runs.filter((run) => run.expires > 0));

@@ -5,6 +5,7 @@ import { Holders } from './holders.ts';
 import { Order } from './order.ts';
 import { type Sent, SentLog } from './sent-log.ts';
 import { Sightings } from './sightings.ts';
+import { TransactionLog } from './transaction-log.ts';
 import { must } from './violation.ts';
 
 /** A delivery as a client sees it. */
@@ -31,13 +32,24 @@ export class History {
   readonly holders: Holders;
   readonly order = new Order();
   readonly sightings = new Sightings();
+  readonly transactions: TransactionLog;
   /** Messages that were posted by a master whose clock was off: it may have been none any more. */
   readonly strays = new Set<string>();
   /** How many deliveries its consumer had had with this one: an answer says nothing of those that came after it. */
   readonly #places = new WeakMap<Frame, number>();
   readonly #now: () => number;
   readonly #slackMs: number;
-  readonly totals = { sent: 0, receipted: 0, deliveries: 0, duplicates: 0, recovered: 0, deadLettered: 0, browsed: 0 };
+  readonly totals = {
+    sent: 0,
+    receipted: 0,
+    deliveries: 0,
+    duplicates: 0,
+    recovered: 0,
+    deadLettered: 0,
+    browsed: 0,
+    committed: 0,
+    aborted: 0,
+  };
 
   /** @param slackMs how far clocks and posts may be off */
   constructor(now: () => number, slackMs: number) {
@@ -45,6 +57,7 @@ export class History {
     this.#slackMs = slackMs;
     this.sent = new SentLog(now);
     this.holders = new Holders(now, slackMs);
+    this.transactions = new TransactionLog(this);
   }
 
   make(queue: string, messages: readonly { readonly id: string; readonly headers: Headers }[]): void {
@@ -113,6 +126,7 @@ export class History {
   #recognise({ queue, body, messageId }: Arrival): Sent {
     const sent = this.sent.recognise(queue, body, messageId);
     this.totals.deliveries++;
+    this.transactions.delivered(body);
     if (queue !== sent.queue) this.totals.deadLettered++;
     return sent;
   }

@@ -28,6 +28,8 @@ export class SentLog {
   /** Requests that are emptying each queue. */
   readonly #emptying = new Map<string, number>();
   #order = 0;
+  /** What transactions may have ended. */
+  transactions: { readonly isEnded: (messageIds: ReadonlySet<string>) => boolean } | undefined;
 
   constructor(now: () => number) {
     this.#now = now;
@@ -86,6 +88,20 @@ export class SentLog {
     else for (const sent of this.#sent.values()) if (sent.messageIds.has(messageId)) sent.isEnded = true;
   }
 
+  /** Somebody asked for its end, and knows nothing of it yet. */
+  mayBeEnded(queue: string, messageId: string): void {
+    this.#acknowledged.add(`${queue} ${messageId}`);
+  }
+
+  /** Whether somebody had it. */
+  hasArrived(id: string): boolean {
+    return (this.#sent.get(id)?.messageIds.size ?? 0) > 0;
+  }
+
+  isTransient(id: string): boolean {
+    return this.#sent.get(id)?.isTransient ?? false;
+  }
+
   /** Whether clients did what lets a message end. */
   mayEnd(queue: string, messageId: string): boolean {
     return this.#acknowledged.has(`${queue} ${messageId}`);
@@ -117,7 +133,11 @@ export class SentLog {
   /** Messages with a receipt, that nobody had the last word on, and that may not vanish. */
   unended(): readonly Sent[] {
     return [...this.#sent.values()].filter(
-      (sent) => sent.receiptedAt < Number.POSITIVE_INFINITY && !sent.isEnded && !this.#mayVanish(sent),
+      (sent) =>
+        sent.receiptedAt < Number.POSITIVE_INFINITY &&
+        !sent.isEnded &&
+        !this.#mayVanish(sent) &&
+        !this.transactions?.isEnded(sent.messageIds),
     );
   }
 }

@@ -1,4 +1,4 @@
-import type { DeliveryRange, Entry } from '../../../lib/shard/codec/entry.ts';
+import type { DeliveryRange, Entry, Request } from '../../../lib/shard/codec/entry.ts';
 import { endOf, type Range } from '../../../lib/shard/state/ranges.ts';
 import type { Flight, State } from '../../../lib/shard/state/state.ts';
 import type { Standing } from '../../property/shard-ledger.ts';
@@ -21,10 +21,10 @@ export type Settling = {
  * before a turn came to that.
  */
 export function checkAcknowledged(settling: Settling): void {
-  const { shard, was, after, absorbed } = settling;
+  const { shard, after, absorbed } = settling;
   for (const [at, entry] of absorbed.entries()) {
     const earlier = absorbed.slice(0, at);
-    for (const delivery of acknowledgedBy(entry, was)) {
+    for (const delivery of acknowledgedIn(entry, settling)) {
       for (let sequence = delivery.first; sequence < endOf(delivery); sequence++) {
         if (!isOpen(settling, sequence, delivery.attempt)) continue;
         // A consumer that left says nothing of all that it had.
@@ -36,7 +36,33 @@ export function checkAcknowledged(settling: Settling): void {
   }
 }
 
-function acknowledgedBy(entry: Entry, was: State): readonly DeliveryRange[] {
+/** What a transaction acknowledged that is committed is done, whoever had it. */
+export function checkTransactions({ shard, state, after, absorbed }: Omit<Settling, 'wasPosted'>): void {
+  for (const entry of absorbed) {
+    if (entry.kind !== 'transact' || !isCommitted(entry, state)) continue;
+    for (const settle of entry.settles) {
+      if (settle.kind !== 'acknowledge') continue;
+      for (const { first, count } of settle.deliveries) {
+        for (let sequence = first; sequence < first + count; sequence++) {
+          must(!after.has(sequence), 'a transaction ends what it acknowledges', shard, sequence, entry);
+        }
+      }
+    }
+  }
+}
+
+/** Those of a transaction count once it is committed. */
+function acknowledgedIn(entry: Entry, { was, state }: Settling): readonly DeliveryRange[] {
+  if (entry.kind !== 'transact') return acknowledgedBy(entry, was);
+  return isCommitted(entry, state) ? entry.settles.flatMap((settle) => acknowledgedBy(settle, was)) : [];
+}
+
+/** What became of a transaction, by the commit that absorbed it. */
+export function isCommitted({ id }: Pick<Entry, 'id'>, { decisions }: State): boolean {
+  return decisions.some((decision) => id.startsWith(decision.id) && decision.outcome === 'committed');
+}
+
+function acknowledgedBy(entry: Request, was: State): readonly DeliveryRange[] {
   if (entry.kind === 'acknowledge-message') return inFlightNamed(entry, was);
   if (!('incarnation' in entry) || entry.incarnation !== was.incarnation) return [];
   if (entry.kind === 'acknowledge') return entry.deliveries;
@@ -44,7 +70,7 @@ function acknowledgedBy(entry: Entry, was: State): readonly DeliveryRange[] {
   return [{ first: entry.sequence, count: 1, attempt: entry.deliveryAttempt }];
 }
 
-type ByMessage = Entry & { readonly kind: 'acknowledge-message' | 'reject-message' };
+type ByMessage = Request & { readonly kind: 'acknowledge-message' | 'reject-message' };
 
 /** A message id names no delivery: the one that its consumer has. */
 function inFlightNamed(entry: ByMessage, was: State): readonly DeliveryRange[] {
@@ -75,6 +101,11 @@ function mayEnd(entry: Entry, sequence: number): boolean {
       return true;
     case 'leave':
       return entry.reason !== 'lost';
+    // What an aborted one names goes back.
+    case 'transact':
+      return entry.settles.some(
+        (settle) => 'deliveries' in settle && settle.deliveries.some((d) => covers(d, sequence)),
+      );
     default:
       return false;
   }
@@ -90,7 +121,7 @@ export function checkFailures(settling: Omit<Settling, 'wasPosted'>): void {
   const known = new Set(state.consumers.map(({ id }) => id));
   const here = [...was.consumers, ...absorbed.filter((entry) => entry.kind === 'join')];
   const gone = here.filter(({ id, connection }) => connection !== '' && !known.has(id)).length;
-  const isRejected = (sequence: number) => absorbed.some((entry) => entry.kind === 'reject' && mayEnd(entry, sequence));
+  const isRejected = (sequence: number) => absorbed.some((entry) => isRejecting(entry) && mayEnd(entry, sequence));
   const hadDeadline = (sequence: number) => flightOf(was, sequence)?.deadline ?? 0;
   let failures = 0;
   for (const [sequence, standing] of after) {
@@ -98,6 +129,10 @@ export function checkFailures(settling: Omit<Settling, 'wasPosted'>): void {
     if (more > 0 && !isRejected(sequence) && hadDeadline(sequence) === 0) failures += more;
   }
   must(failures <= gone, 'a lost connection counts as one failure', shard, failures, gone);
+}
+
+function isRejecting({ kind }: Entry): boolean {
+  return kind === 'reject' || kind === 'transact';
 }
 
 /**

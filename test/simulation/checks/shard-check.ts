@@ -13,7 +13,7 @@ import { showHead } from '../story.ts';
 import { Arrivals } from './arrivals.ts';
 import { checkFlags } from './flags.ts';
 import { Pages } from './pages.ts';
-import { checkAcknowledged, checkFailures, checkGivenBack } from './settlements.ts';
+import { checkAcknowledged, checkFailures, checkGivenBack, checkTransactions, isCommitted } from './settlements.ts';
 import { canDeliver, checkBounds, checkCounts } from './shard-state.ts';
 import { must } from './violation.ts';
 import type { Actor, Witness } from './witness.ts';
@@ -62,7 +62,8 @@ export class ShardCheck {
   }
 
   get isQuiet(): boolean {
-    return !this.head || (this.#standings.size === 0 && this.head.inbox.length === 0 && !this.head.lease);
+    const isEmpty = this.#standings.size === 0 && this.#state.onward.length === 0;
+    return !this.head || (isEmpty && this.head.inbox.length === 0 && !this.head.lease);
   }
 
   /** Of a batch that may have been referred to twice nobody can tell whether it is needed still. */
@@ -183,6 +184,7 @@ export class ShardCheck {
     const settling = { shard: this.name, was, state, before: this.#standings, after: standings, absorbed };
     checkAcknowledged({ ...settling, wasPosted: posted });
     checkFailures(settling);
+    checkTransactions(settling);
     checkGivenBack({ ...settling, isTakeover, now: this.#witness.now() + this.#witness.skewMs });
     this.#checkBodies(state, standings);
     this.#noteDeliveries(state, standings, isTakeover);
@@ -217,10 +219,12 @@ export class ShardCheck {
 
   /** Entries are taken in their order, each once. */
   #arrive(state: State, standings: ReadonlyMap<number, Standing>, absorbed: readonly Entry[]) {
-    const { placed, purgedBefore } = this.#arrivals.absorb(absorbed, this.#state.next, state.next, (sequence) => {
+    const originAt = (sequence: number) => {
       const standing = standings.get(sequence);
       return standing && `${standing.key}-${standing.index}`;
-    });
+    };
+    const decided = (entry: Entry) => isCommitted(entry, state);
+    const { placed, purgedBefore } = this.#arrivals.absorb(absorbed, decided, this.#state.next, state.next, originAt);
     for (const { sequence, origin, isTakenAgain } of placed) {
       const standing = standings.get(sequence);
       const isSame = !standing || `${standing.key}-${standing.index}` === origin;
@@ -271,13 +275,14 @@ export class ShardCheck {
   #checkBodies(state: State, standings: ReadonlyMap<number, Standing>): void {
     this.#needed = new Set([...standings.values()].map(({ key }) => key));
     for (const key of this.#pages.keys(state.references)) this.#needed.add(key);
+    for (const { key } of state.onward) this.#needed.add(key);
     for (const key of [...this.#needed, ...this.#arrivals.waiting]) {
       must(this.#witness.store.holds(this.name, key), 'what is named exists', this.name, key);
     }
   }
 
   #noteDeliveries(
-    { flights, returned, outgoing, consumers }: State,
+    { flights, returned, outgoing, consumers, onward, incarnation }: State,
     standings: ReadonlyMap<number, Standing>,
     isTakeover: boolean,
   ): void {
@@ -291,8 +296,10 @@ export class ShardCheck {
         const before = this.#standings.get(sequence)?.consumer ?? NOBODY;
         const isNew = before !== range.consumer;
         const { key, index } = standings.get(sequence) as Standing;
-        // An answer left open whether its consumer is through with it: it comes back, or came back at once.
-        if (range.arrived || range.unanswered) history.holders.recalled(`${queue} ${key}-${index}`);
+        // An answer left open whether its consumer is through with it: it comes back, or came back at once. Or there was
+        // no time left for a post, and nobody knows of those before it.
+        const isDoubted = range.deadline > 0 && !pulls.has(range.consumer);
+        if (isDoubted || range.arrived || range.unanswered) history.holders.recalled(`${queue} ${key}-${index}`);
         if (isNew) given.push(this.#arrivals.bodyBytesOf(`${key}-${index}`));
         if (isNew && pulls.has(range.consumer)) {
           const now = this.#witness.now();
@@ -307,6 +314,10 @@ export class ShardCheck {
     const givenBytes = given.reduce((sum, bytes) => sum + bytes, 0);
     const isBounded = given.length <= 1 || givenBytes <= this.#witness.limits.turnBytes;
     must(isBounded, 'a turn gives out so many octets and no more', this.name, given);
+    for (const { number, count } of onward) {
+      const source = `${incarnation} ${this.name} |`;
+      for (let i = 0; i < count; i++) this.#witness.outgoing.add(`${source} ${number + i}`);
+    }
     for (const range of outgoing) {
       for (let s = range.first; s < endOf(range); s++)
         this.#witness.outgoing.add(`${this.name} ${this.#origins.get(s)}`);
@@ -341,6 +352,17 @@ export class ShardCheck {
     return dues.some(({ shard }) => shard === this.name);
   }
 
+  /** What transactions sent on was refused, and is tried again in time. */
+  async #checkOnward(): Promise<void> {
+    const { onward, onwardRetries } = this.#state;
+    for (const target of new Set(onward.map((sent) => sent.target))) {
+      const retry = onwardRetries.find((one) => one.target === target);
+      must(retry !== undefined && retry.at > 0, 'what was sent on and not refused has a master', this.name, target);
+      const again = minuteOf(Math.max(retry.at, this.#witness.now()) + this.#witness.skewMs) + 1;
+      must(await this.#isSwept(again), 'what was refused has a wake-up', this.name, retry);
+    }
+  }
+
   /** Who rang waits for no one: a lease is given up only when all that was announced is done. */
   async #checkRelease(epoch: string, after: Head): Promise<void> {
     must(!this.#arrivals.isUnheard(after), 'a release loses no ring', this.name, after.inbox.length);
@@ -348,6 +370,7 @@ export class ShardCheck {
     const isCovered = !this.#canDeliver(epoch) || (await this.#isSwept(soon));
     must(isCovered, 'what can go has a master or a wake-up', this.name);
     const { outgoing, forwardRetry } = this.#state;
+    await this.#checkOnward();
     if (outgoing.length === 0) return;
     must(forwardRetry !== undefined, 'what is outgoing and was not refused has a master', this.name, outgoing);
     const again = minuteOf(Math.max(forwardRetry.at, this.#witness.now()) + this.#witness.skewMs) + 1;

@@ -11,7 +11,7 @@ import { decodeFrames } from '../../../lib/stomp/parser.ts';
 import type { Append, AppendOutcome, Commit, CommitOutcome, Head, ShardAppend } from '../../../lib/store/port.ts';
 import { idOf } from '../bodies.ts';
 import type { ExpiringStore } from '../expiring-store.ts';
-import { type Ever, forwardName } from './arrivals.ts';
+import { type Ever, forwardName, isOnward } from './arrivals.ts';
 import { AudienceLog } from './audience-log.ts';
 import { FrameLog } from './frame-log.ts';
 import { History } from './history.ts';
@@ -110,12 +110,13 @@ export class Witness {
 
   /** A message whose master is replaced meanwhile must not be both delivered where it was and forwarded. */
   forwarding({ entries, blobs }: Append): void {
-    if (!entries.some((bytes) => decodeEntry(bytes).kind === 'forward')) return;
-    for (const { key, bytes } of blobs) {
-      for (const { headers } of decodeBatch(key, bytes)) {
-        const name = forwardName(headers);
+    for (const entry of entries.map(decodeEntry)) {
+      const blob = entry.kind === 'forward' && blobs.find(({ key }) => key === entry.key);
+      if (!blob) continue;
+      decodeBatch(blob.key, blob.bytes).forEach(({ headers }, i) => {
+        const name = isOnward(entry.source) ? `${entry.source} ${entry.numbers[i]}` : forwardName(headers);
         must(this.outgoing.has(name), 'what is forwarded was outgoing by a commit', name);
-      }
+      });
     }
   }
 

@@ -9,6 +9,7 @@ import { ofOctets } from './octets.ts';
 import { ofPulls } from './pulls.ts';
 import { ofQueues } from './queues.ts';
 import { ofTopics } from './topics.ts';
+import { ofTransactions } from './transactions.ts';
 
 export const mutations: readonly Mutation[] = [
   ...ofMastership,
@@ -21,4 +22,5 @@ export const mutations: readonly Mutation[] = [
   ...ofFrames,
   ...ofOctets,
   ...ofPulls,
+  ...ofTransactions,
 ];

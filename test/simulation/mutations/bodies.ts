@@ -34,15 +34,15 @@ export const ofBodies: readonly Mutation[] = [
   ),
   mutation(
     'a target keeps what it knows already',
-    'shard/absorb/absorb.ts',
+    'shard/absorb/fresh.ts',
     'if (admitted.length === 0 && !bodiesExpire) draft.spent.push(key);',
     '',
   ),
   mutation(
     'a batch of several parts stays for ever',
-    'shard/absorb/absorb.ts',
+    'shard/absorb/fresh.ts',
     'expires, born, transient, flagged, shared: false },\n      ...(sizeBytes === undefined ? {} : { sizeBytes }),\n      ...(offset > 0',
-    'expires, born, transient, flagged, shared: entry.runs.length > 1 },\n      ...(sizeBytes === undefined ? {} : { sizeBytes }),\n      ...(offset > 0',
+    'expires, born, transient, flagged, shared: runs.length > 1 },\n      ...(sizeBytes === undefined ? {} : { sizeBytes }),\n      ...(offset > 0',
   ),
   mutation(
     'bodies are kept alive where nothing expires',

@@ -42,7 +42,7 @@ export const ofDeliveries: readonly Mutation[] = [
   ),
   mutation(
     'a rejected message is taken for consumed',
-    'shard/absorb/absorb.ts',
+    'shard/absorb/end.ts',
     'endAll(draft, landFlights(draft, delivery));',
     'draft.counts.acknowledged += total(landFlights(draft, delivery));',
   ),
@@ -55,8 +55,8 @@ export const ofDeliveries: readonly Mutation[] = [
   mutation(
     'connections that died with their process go before the inbox is applied',
     'shard/absorb/absorb.ts',
-    "for (const entry of entries) end(draft, entry, context);\n  if (context.takeover) endInterruptedPushes(draft);\n  // What a connection acknowledged before its process died is acknowledged.\n  if (context.epoch !== '') evictDeadConnections(draft, context);",
-    "if (context.epoch !== '') evictDeadConnections(draft, context);\n  for (const entry of entries) end(draft, entry, context);\n  if (context.takeover) endInterruptedPushes(draft);",
+    "for (const entry of entries) settle(draft, entry, context);\n  if (context.takeover) endInterruptedPushes(draft);\n  // What a connection acknowledged before its process died is acknowledged.\n  if (context.epoch !== '') evictDeadConnections(draft, context);",
+    "if (context.epoch !== '') evictDeadConnections(draft, context);\n  for (const entry of entries) settle(draft, entry, context);\n  if (context.takeover) endInterruptedPushes(draft);",
   ),
   mutation(
     'an acknowledgement does not find what was lost with its connection',
@@ -119,8 +119,8 @@ export const ofDeliveries: readonly Mutation[] = [
   mutation(
     'a takeover pushes before it commits',
     'shard/plan/deal.ts',
-    'const commitFirst = takeover || isPull',
-    'const commitFirst = isPull',
+    'const commitFirst = takeover || draft.hasDecided',
+    'const commitFirst = draft.hasDecided',
   ),
   mutation(
     'what ends while an inbox is absorbed again keeps its attempt',

@@ -11,8 +11,8 @@ export const ofForwards: readonly Mutation[] = [
   mutation(
     'what a purge took away counts as outgoing still',
     'shard/turn.ts',
-    'plan(draft, lookup, context, state.nextForward)',
-    'plan(draft, lookup, context, state.outgoing.length > 0 ? draft.nextForward : state.nextForward)',
+    'plan(draft, lookup, context, state)',
+    'plan(draft, lookup, context, state.outgoing.length > 0 ? { ...state, nextForward: draft.nextForward } : state)',
   ),
   mutation(
     'a refused forward is taken for taken',
@@ -63,19 +63,19 @@ export const ofForwards: readonly Mutation[] = [
   mutation(
     'a forward that was refused gets new numbers',
     'shard/plan/forwards.ts',
-    'draft.forwardRetry = { at, tries',
-    'for (const range of draft.outgoing) Object.assign(range, { number: range.number + 100 });\n    draft.forwardRetry = { at, tries',
+    'draft.forwardRetry = { at: retryTime(tries, now), tries',
+    'for (const range of draft.outgoing) Object.assign(range, { number: range.number + 100 });\n    draft.forwardRetry = { at: retryTime(tries, now), tries',
   ),
   mutation(
     'dead letters go nowhere',
     'broker/turn/lead.ts',
-    'broker.effects.forward(broker, shard, turn.draft.incarnation, forward, heldUntil(held))',
-    "Promise.resolve('taken' as const)",
+    'await broker.effects.forward(broker, shard, incarnation, forward, heldUntil(held))',
+    "(forward.target === undefined ? 'taken' : await broker.effects.forward(broker, shard, incarnation, forward, heldUntil(held)))",
   ),
   mutation(
     'a forward is not known again',
     'shard/absorb/repeats.ts',
-    "if (source.taken.some(([first, end]) => number >= first && number < end)) return 'repeat';",
-    '',
+    "if (isTaken(source, number)) return 'repeat';",
+    "if (source.source.endsWith(ONWARD) && isTaken(source, number)) return 'repeat';",
   ),
 ];

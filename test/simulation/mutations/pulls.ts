@@ -22,13 +22,13 @@ export const ofPulls: readonly Mutation[] = [
   ),
   mutation(
     'what is given back counts as a failure',
-    'shard/absorb/absorb.ts',
+    'shard/absorb/end.ts',
     "unsubscribed: 'uncounted', unanswered: 'unsent'",
     "unsubscribed: 'lost', unanswered: 'lost'",
   ),
   mutation(
     'what was given back and not sent is flagged',
-    'shard/absorb/absorb.ts',
+    'shard/absorb/end.ts',
     "unanswered: 'unsent'",
     "unanswered: 'uncounted'",
   ),

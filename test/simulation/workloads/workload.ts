@@ -9,7 +9,7 @@ import type { World } from '../world.ts';
 export type Clients = {
   readonly producers: readonly Pick<Producer, 'isDone'>[];
   readonly consumers: readonly { readonly client: Pick<StompClient, 'end'> }[];
-  readonly pullers: readonly Puller[];
+  readonly pullers: readonly Pick<Puller, 'end' | 'isStill'>[];
   readonly operators?: readonly Operator[];
 };
 

@@ -52,6 +52,7 @@ describe('the description at /openapi.json', () => {
       'get /v1/queues',
       'get /v1/queues/{name}',
       'get /v1/queues/{name}/messages',
+      'get /v1/transactions/{name}',
       'get /v1/users',
       'get /v1/users/{name}',
       'post /v1/deliveries/acknowledge',
@@ -61,6 +62,7 @@ describe('the description at /openapi.json', () => {
       'post /v1/queues/{name}/messages',
       'post /v1/queues/{name}/receive',
       'post /v1/topics/{name}/messages',
+      'post /v1/transactions',
       'put /v1/queues/{name}',
       'put /v1/users/{name}',
     ]);
@@ -109,8 +111,7 @@ describe('the description at /openapi.json', () => {
     expect(examples.length).toBeGreaterThanOrEqual(3);
     for (const [name, example] of examples) {
       expect(z.safeParse(componentOf(name), example).success, name).toBe(true);
-      const verb = name === 'Receive' ? 'receive' : 'messages';
-      expect((await api.post(`/v1/queues/examples/${verb}`, example)).status).toBeLessThan(202);
+      expect((await api.post(pathOf(name), example)).status).toBeLessThan(202);
     }
   });
 
@@ -127,6 +128,7 @@ describe('the description at /openapi.json', () => {
     ['Queue', 'GET', '/v1/queues/q', undefined],
     ['QueuePage', 'GET', '/v1/queues?limit=1', undefined],
     ['Settled', 'POST', '/v1/deliveries/acknowledge', { tokens: ['x'] }],
+    ['TransactionState', 'POST', '/v1/transactions', { sends: [{ destination: 'q', body: 'a' }] }],
     ['Purged', 'DELETE', '/v1/queues/q/messages', undefined],
     ['Failed', 'GET', '/v1/queues/none', undefined],
     ['Failed', 'POST', '/v1/deliveries/acknowledge', { tokens: ['x'] }],
@@ -135,3 +137,9 @@ describe('the description at /openapi.json', () => {
     expect(z.safeParse(componentOf(name), json)).toMatchObject({ success: true });
   });
 });
+
+/** Where the example of a component is taken. */
+function pathOf(component: string): string {
+  if (component === 'Transaction') return '/v1/transactions';
+  return `/v1/queues/examples/${component === 'Receive' ? 'receive' : 'messages'}`;
+}

@@ -15,7 +15,11 @@ describe('what exhausted its deliveries', () => {
     const { shard, rejection } = exhausted(5, { turnMessages: 2 });
     while (shard.state.flights.length === 0 || shard.state.references.length > 0) shard.take([]);
     const turns = [shard.take([rejection]), shard.take([]), shard.take([])];
-    expect(turns.map(({ turn }) => turn.forward?.messages.map(({ number, sequence }) => [number, sequence]))).toEqual([
+    expect(
+      turns.map(({ turn }) =>
+        turn.forwards[0]?.messages.map((letter) => [letter.number, 'sequence' in letter && letter.sequence]),
+      ),
+    ).toEqual([
       [
         [1, 1],
         [2, 2],
@@ -39,10 +43,10 @@ describe('what exhausted its deliveries', () => {
     for (let tries = 0; tries < 8; tries++) {
       const { at } = shard.state.forwardRetry ?? { at: 0 };
       waits.push(at - now);
-      expect(shard.take([], { now: at - 1 }).turn.forward).toBeUndefined();
+      expect(shard.take([], { now: at - 1 }).turn.forwards[0]).toBeUndefined();
       now = at;
       const { turn, settled } = shard.take([], { now }, 'sent', 'refused');
-      expect(turn.forward).toMatchObject({ mayBeRepeat: false, messages: [{ number: 1 }] });
+      expect(turn.forwards[0]).toMatchObject({ mayBeRepeat: false, messages: [{ number: 1 }] });
       expect(settled).toMatchObject({ more: false, wakeAt: shard.state.forwardRetry?.at });
     }
     expect(waits).toEqual([1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
@@ -57,7 +61,7 @@ describe('what exhausted its deliveries', () => {
     for (const outcome of ['refused', 'unknown', 'taken'] as const) {
       now += 10_000;
       const { turn } = shard.take([], { now }, 'sent', outcome);
-      expect(turn.forward).toMatchObject({ commitFirst: false, mayBeRepeat: true });
+      expect(turn.forwards[0]).toMatchObject({ commitFirst: false, mayBeRepeat: true });
     }
   });
 
@@ -65,7 +69,7 @@ describe('what exhausted its deliveries', () => {
     const { shard, rejection } = exhausted(1);
     shard.take([rejection], {}, 'sent', 'refused');
     shard.take([], { takeover: true });
-    expect(shard.take([], { now: NOW + 1000 }).turn.forward).toMatchObject({ mayBeRepeat: true });
+    expect(shard.take([], { now: NOW + 1000 }).turn.forwards[0]).toMatchObject({ mayBeRepeat: true });
   });
 
   it('holds up nothing that is ready while it is refused', () => {
@@ -82,23 +86,26 @@ describe('what exhausted its deliveries', () => {
       shard.entry({ kind: 'reject', incarnation: 'abcdef', deliveries: [{ first, count: 1, attempt: 1 }] });
     shard.take([reject(1)], {}, 'sent', 'refused');
     const { turn } = shard.take([shard.entry({ kind: 'purge' }), reject(2)]);
-    expect(turn.forward).toMatchObject({ commitFirst: true, messages: [{ sequence: 2 }] });
+    expect(turn.forwards[0]).toMatchObject({ commitFirst: true, messages: [{ sequence: 2 }] });
   });
 
   it('is never forwarded before a commit has it outgoing', () => {
     const { shard, rejection } = exhausted(1);
-    expect(shard.decide([rejection], shard.context()).forward).toMatchObject({ commitFirst: true, mayBeRepeat: false });
+    expect(shard.decide([rejection], shard.context()).forwards[0]).toMatchObject({
+      commitFirst: true,
+      mayBeRepeat: false,
+    });
     shard.take([rejection], {}, 'sent', 'refused');
     const after = shard.decide([], shard.context({ now: NOW + 1000 }));
-    expect(after.forward).toMatchObject({ commitFirst: false, mayBeRepeat: false });
+    expect(after.forwards[0]).toMatchObject({ commitFirst: false, mayBeRepeat: false });
   });
 
   it('may be a repeat for whoever takes over from a dead master', () => {
     const { shard, rejection } = exhausted(2, { turnMessages: 1 });
     while (shard.state.references.length > 0) shard.take([]);
     shard.take([rejection]);
-    const { forward } = shard.decide([], shard.context({ takeover: true }));
-    expect(forward).toMatchObject({ commitFirst: false, mayBeRepeat: true, messages: [{ number: 2 }] });
+    const { forwards } = shard.decide([], shard.context({ takeover: true }));
+    expect(forwards[0]).toMatchObject({ commitFirst: false, mayBeRepeat: true, messages: [{ number: 2 }] });
   });
 
   it('takes no room from what is in flight: many times as much may be refused', () => {
@@ -131,7 +138,7 @@ describe('what exhausted its deliveries', () => {
       shard.entry({ kind: 'reject', incarnation: 'abcdef', deliveries: [{ first, count: 1, attempt: 1 }] });
     shard.take([rejected(1)], {}, 'sent', 'refused');
     const { turn } = shard.take([rejected(2)], { now: NOW + 1000 }, 'sent', 'refused');
-    expect(turn.forward).toMatchObject({ commitFirst: false, messages: [{ sequence: 1 }] });
+    expect(turn.forwards[0]).toMatchObject({ commitFirst: false, messages: [{ sequence: 1 }] });
     expect(shard.state.outgoing).toEqual([{ first: 1, count: 2, failures: 1, number: 1 }]);
   });
 
@@ -147,8 +154,12 @@ describe('what exhausted its deliveries', () => {
     const rejected = (first: number) =>
       shard.entry({ kind: 'reject', incarnation: 'abcdef', deliveries: [{ first, count: 1, attempt: 1 }] });
     shard.take([rejected(1)], {}, 'sent', 'refused');
-    const { forward } = shard.decide([shard.entry({ kind: 'purge' }), rejected(2)], shard.context());
-    expect(forward).toMatchObject({ commitFirst: true, mayBeRepeat: false, messages: [{ number: 2, sequence: 2 }] });
+    const { forwards } = shard.decide([shard.entry({ kind: 'purge' }), rejected(2)], shard.context());
+    expect(forwards[0]).toMatchObject({
+      commitFirst: true,
+      mayBeRepeat: false,
+      messages: [{ number: 2, sequence: 2 }],
+    });
   });
 
   it('calls for no turn once its body is missing, though it was refused before', () => {

@@ -94,8 +94,7 @@ export class OneShard {
     const turn = this.decide(entries, context);
     const pushes = turn.deliveries.filter(({ consumer }) => consumer.connection !== '');
     const pushed = new Map(pushes.map((delivery) => [delivery, outcome]));
-    const { forward } = turn;
-    const outcomes = { pushed, forwarded: forward && { forward, outcome: forwarded } };
+    const outcomes = { pushed, forwarded: turn.forwards.map((forward) => ({ forward, outcome: forwarded })) };
     const settled = finishTurn(turn.draft, outcomes, context);
     this.state = settled.state;
     for (const { key, bytes } of settled.pages) this.pages.set(key, decodePage(key, bytes));

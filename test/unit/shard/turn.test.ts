@@ -14,8 +14,8 @@ describe('a push that fails', () => {
     expect(readyCount(settled.state)).toBe(1);
     expect(settled.wakeAt).toBeLessThanOrEqual(NOW + 1000);
     const { turn } = shard.take([]);
-    expect(turn.forward).toMatchObject({ commitFirst: true, mayBeRepeat: false });
-    expect(turn.forward?.messages).toMatchObject([{ sequence: 1, failures: 1, number: 1 }]);
+    expect(turn.forwards[0]).toMatchObject({ commitFirst: true, mayBeRepeat: false });
+    expect(turn.forwards[0]?.messages).toMatchObject([{ sequence: 1, failures: 1, number: 1 }]);
     expect(shard.state).toMatchObject({ outgoing: [], held: [], counts: { deadLettered: 1 } });
     expect(shard.discarded).toEqual(['batch-1']);
   });
@@ -88,7 +88,7 @@ describe('a takeover', () => {
     const shard = new OneShard({ deliveries: 1, unknownPostMs: 10 });
     shard.take([shard.send([0, 0]), shard.join('client-individual', 1)], {}, 'unknown');
     const { turn } = shard.take([], { takeover: true, now: NOW + 10 });
-    expect(turn.forward?.messages).toMatchObject([{ sequence: 1 }]);
+    expect(turn.forwards[0]?.messages).toMatchObject([{ sequence: 1 }]);
     expect(OneShard.given(turn)).toMatchObject([{ sequence: 2, redelivered: true }]);
   });
 
@@ -109,7 +109,7 @@ describe('a takeover', () => {
     const shard = new OneShard({ deliveries: 1 });
     shard.take([shard.send([0, 0]), shard.join('client-individual', 1)], {}, 'lost');
     const { turn } = shard.take([shard.join('client-individual', 1)], { takeover: true });
-    expect(turn.forward?.messages).toMatchObject([{ sequence: 1 }]);
+    expect(turn.forwards[0]?.messages).toMatchObject([{ sequence: 1 }]);
     expect(OneShard.given(turn)).toMatchObject([{ sequence: 2, redelivered: true }]);
   });
 
@@ -333,7 +333,7 @@ describe('what is missing', () => {
     const { turn } = shard.take([
       shard.entry({ kind: 'reject', incarnation: 'abcdef', deliveries: [{ first: 1, count: 2, attempt: 1 }] }),
     ]);
-    expect(turn.forward?.messages).toMatchObject([{ sequence: 2, number: 2 }]);
+    expect(turn.forwards[0]?.messages).toMatchObject([{ sequence: 2, number: 2 }]);
     expect(turn.missing).toEqual(['batch-1']);
     expect(shard.state).toMatchObject({ outgoing: [], apart: [{ first: 1, count: 1 }], counts: { deadLettered: 1 } });
   });
