@@ -106,7 +106,8 @@ async function carryOut(broker: Broker, by: string, id: string | undefined, aske
     if (known) await awaitTransaction(broker, known);
     else await transact(broker, place, asked);
   } catch (error) {
-    const isUndone = error instanceof BrokerError && error.code === 'OVERLOADED';
+    // Who only waits for another's request forgets nothing: the id may be in use again.
+    const isUndone = !known && error instanceof BrokerError && error.code === 'OVERLOADED';
     if (isUndone && id !== undefined) await forgetTransaction(broker, by, id);
     throw error;
   }

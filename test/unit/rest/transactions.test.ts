@@ -4,22 +4,22 @@ import { MemoryStore } from '../../../lib/store/memory/memory-store.ts';
 import type { Append, AppendOutcome } from '../../../lib/store/port.ts';
 import { ApiClient } from './api-client.ts';
 
-/** Refuses everything that is to be appended. */
-class ThrottledStore extends MemoryStore {
-  isThrottled = true;
+/** Has no room for what is to be appended. */
+class FullStore extends MemoryStore {
+  isFull = true;
 
   override async append(shard: string, append: Append): Promise<AppendOutcome> {
-    if (this.isThrottled) throw new BrokerError('OVERLOADED', 'The store is throttling.');
+    if (this.isFull) throw new BrokerError('OVERLOADED', 'The disk is full.', { details: { disk: 'full' } });
     return await super.append(shard, append);
   }
 }
 
 it('a transaction that was certainly not carried out may be tried again under its id', async () => {
-  const store = new ThrottledStore();
-  const api = new ApiClient({ retryMs: 1 }, {}, { store });
+  const store = new FullStore();
+  const api = new ApiClient({}, {}, { store });
   const asked = { id: 'chosen-by-the-client', sends: [{ destination: 'q', body: 'a' }] };
   expect((await api.post('/v1/transactions', asked)).json.error.code).toBe('OVERLOADED');
-  store.isThrottled = false;
+  store.isFull = false;
   for (let tries = 0; tries < 2; tries++) {
     expect((await api.post('/v1/transactions', asked)).json).toEqual({ id: asked.id, state: 'committed' });
   }
