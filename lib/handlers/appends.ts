@@ -23,7 +23,17 @@ export type Append = {
   readonly prepare: () => Asking<readonly (BrokerError | undefined)[]>;
 };
 
+/** One of a transaction appends nothing by itself. */
 export function isAppending(command: Command): command is Appending {
+  return mayAppend(command) && command.transaction === undefined;
+}
+
+/** Whether a command takes effect only with its transaction. */
+export function isStaged(command: Command): command is Appending & { readonly transaction: string } {
+  return mayAppend(command) && command.transaction !== undefined;
+}
+
+function mayAppend(command: Command): command is Appending {
   return command.kind === 'send' || isSettle(command);
 }
 

@@ -11,6 +11,7 @@ export function disconnectHandler(environment: Environment) {
     .use(endAfterwards(environment))
     .handler(async (event) => {
       environment.broker.meter('disconnects', 1);
+      environment.staging.forget(event.requestContext.connectionId);
       await closeConnection(environment.broker, event.requestContext.connectionId, 'lost');
       return { statusCode: 200 };
     });

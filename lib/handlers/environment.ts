@@ -15,6 +15,7 @@ import type { Limits } from '../model/limits.ts';
 import type { Store } from '../store/port.ts';
 import { Afterwards } from './afterwards.ts';
 import { stompOutlet } from './outlet.ts';
+import { Staging } from './staging.ts';
 
 /** What the handlers are made from. */
 export type EnvironmentParts = {
@@ -69,6 +70,8 @@ export type Environment = {
   readonly access: Access | undefined;
   readonly push: Push;
   readonly afterwards: Afterwards;
+  /** Transactions that are open between one message and the next, where one process has all of a connection. */
+  readonly staging: Staging;
   readonly given: EnvironmentParts;
 };
 
@@ -108,7 +111,7 @@ export function setUp(parts: EnvironmentParts): Environment {
     defer: afterwards.defer,
     turnsPerRequest: parts.endsWithReply ? TURNS_PER_REQUEST : Number.POSITIVE_INFINITY,
   };
-  return { broker, access: parts.access, push, afterwards, given: parts };
+  return { broker, access: parts.access, push, afterwards, staging: new Staging(), given: parts };
 }
 
 /** The machine's clock, which all who work on one shard have in common. */

@@ -9,15 +9,18 @@ import {
 } from '../broker/sessions/connections.ts';
 import { runBrowser } from '../broker/verbs/browser.ts';
 import { subscribe, unsubscribe } from '../broker/verbs/subscribe.ts';
+import { placeTransaction, transact } from '../broker/verbs/transact.ts';
 import { asBrokerError, BrokerError } from '../model/errors.ts';
 import type { Limits } from '../model/limits.ts';
 import { version } from '../model/version.ts';
 import { alreadyConnected, type Command } from '../stomp/command.ts';
 import type { StompVersion } from '../stomp/frame.ts';
 import { connectedFrame, receiptFrame } from '../stomp/replies.ts';
-import { type Appending, isAppending, itemsOf } from './appends.ts';
+import { type Action, actionOf, isOver, rejectionOf } from './actions.ts';
+import { type Appending, isAppending, isStaged, itemsOf } from './appends.ts';
 import { carryOutInOrder, firstPlace } from './in-order.ts';
 import { addressOf } from './outlet.ts';
+import type { Staging } from './staging.ts';
 
 /** A command with the receipt that its client asked for. */
 export type Step = { readonly command: Command; readonly receipt: string | undefined };
@@ -34,6 +37,8 @@ export function versionOf({ version }: Connection): StompVersion | undefined {
 
 const serverName = `CirrusMQ/${version}`;
 
+type Surroundings = { readonly staging: Staging; readonly onWait: () => void };
+
 /** Carries out what one connection asks for in one message, and gathers the replies in their order. */
 export class Exchange {
   readonly #broker: Broker;
@@ -42,9 +47,14 @@ export class Exchange {
   readonly replies: Uint8Array[] = [];
   /** True after a DISCONNECT: the connection closes when the replies are out. */
   isOver = false;
+  readonly #staging: Staging;
+  /** Called before something is waited for that turns bring, which the commands before it may have put off. */
+  readonly #onWait: () => void;
 
-  constructor(broker: Broker, connection: string, record: Connection) {
+  constructor(broker: Broker, connection: string, record: Connection, { staging, onWait }: Surroundings) {
     this.#broker = broker;
+    this.#staging = staging;
+    this.#onWait = onWait;
     this.#connection = connection;
     this.#record = record;
   }
@@ -97,6 +107,7 @@ export class Exchange {
   }
 
   async #carryOut(command: Command): Promise<void> {
+    if (isStaged(command)) return this.#stage(command, command.transaction);
     switch (command.kind) {
       case 'connect':
         return await this.#connect(command.version);
@@ -104,10 +115,48 @@ export class Exchange {
         return await this.#subscribe(command);
       case 'unsubscribe':
         return await this.#unsubscribe(command.id);
+      case 'begin':
+        return this.#staging.begin(this.#connection, command.transaction);
+      case 'commit':
+        return await this.#staging.take(this.#connection, command.transaction, (actions) =>
+          this.#commit(actions, command.transaction),
+        );
+      case 'abort':
+        return await this.#staging.take(this.#connection, command.transaction, (actions) => this.#abort(actions));
       case 'disconnect':
+        this.#staging.forget(this.#connection);
         await closeConnection(this.#broker, this.#connection, 'unsubscribed');
         this.isOver = true;
     }
+  }
+
+  #stage(command: Appending, name: string): void {
+    const action = actionOf(this.#record.subscriptions, command);
+    if (action) this.#staging.add(this.#connection, name, action);
+    else this.#staging.check(this.#connection, name);
+  }
+
+  /** What it does not do is the client's to do again: its deliveries are ready again. */
+  async #commit(actions: readonly Action[], name: string): Promise<void> {
+    const { subscriptions } = this.#record;
+    if (actions.some((action) => 'isVoid' in action || isOver(action, subscriptions))) throw abortedBy(name);
+    const sends = actions.flatMap(({ send }) => send ?? []);
+    const settles = actions.flatMap((action) => (action.settling ? [action] : []));
+    if (sends.length + settles.length === 0) return;
+    const transaction = { sends, settles, connection: this.#connection };
+    const place = placeTransaction(this.#broker, transaction);
+    this.#onWait();
+    await transact(this.#broker, place, transaction);
+  }
+
+  /** What was consumed in it is delivered again, and counts as a failure. @see JMS 3.1 §6.2.7 */
+  async #abort(actions: readonly Action[]): Promise<void> {
+    const items = actions.flatMap((action, place) => {
+      if (!action.settling || isOver(action, this.#record.subscriptions)) return [];
+      return [{ place, shard: action.shard, settling: rejectionOf(action.settling) }];
+    });
+    const refused = await carryOutInOrder(this.#broker, items, () => {});
+    if (refused) throw refused.error;
   }
 
   async #connect(version: StompVersion): Promise<void> {
@@ -175,6 +224,13 @@ export class Exchange {
     });
     return this.#record.subscriptions;
   }
+}
+
+function abortedBy(name: string): BrokerError {
+  return new BrokerError(
+    'TRANSACTION_ABORTED',
+    `The transaction "${name.slice(0, 64)}" ends what this connection does not have: nothing of it happened.`,
+  );
 }
 
 /** API Gateway hands each message of a connection to an invocation of its own. */

@@ -2,6 +2,7 @@ import middy from '@middy/core';
 import type { Broker } from '../broker/broker.ts';
 import { type Connection, readSender } from '../broker/sessions/connections.ts';
 import { asBrokerError, BrokerError } from '../model/errors.ts';
+import type { Limits } from '../model/limits.ts';
 import { readCommand } from '../stomp/command.ts';
 import type { Frame, StompVersion } from '../stomp/frame.ts';
 import { decodeFrames } from '../stomp/parser.ts';
@@ -13,6 +14,7 @@ import { Exchange, keepsOrder, type Refusal, type Step, versionOf } from './exch
 import { admit } from './guard.ts';
 import { endAfterwards, observed } from './middleware.ts';
 import { postReplies } from './replies.ts';
+import { Staging } from './staging.ts';
 
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
@@ -63,23 +65,34 @@ async function takeMessage(environment: Environment, connection: string, octets:
     isAnswered = true;
     takeTurns();
   };
+  // A transaction is decided by a turn: from here on none is put off.
+  const onWait = letGo;
   try {
-    await answer(environment, broker, connection, octets, onDone, letGo);
+    await answer(environment, broker, connection, octets, { onDone, onWait, onHeldUp: letGo });
   } finally {
     letGo();
   }
 }
 
-/** @param onHeldUp called when replies are throttled: nobody else waits for them */
+type Events = {
+  /** Called after each write. */
+  readonly onDone: () => void;
+  /** Called before something is waited for that a turn brings. */
+  readonly onWait: () => void;
+  /** Called when replies are throttled: nobody else waits for them. */
+  readonly onHeldUp: () => void;
+};
+
 async function answer(
-  { access, push }: Environment,
+  environment: Environment,
   broker: Broker,
   connection: string,
   octets: Buffer,
-  onDone: () => void,
-  onHeldUp: () => void,
+  events: Events,
 ): Promise<void> {
-  const { replies, refused, version, isOver } = await carryOut(access, broker, connection, octets, onDone);
+  const { push } = environment;
+  const { onHeldUp } = events;
+  const { replies, refused, version, isOver } = await carryOut(environment, broker, connection, octets, events);
   if (refused) {
     const { error, receipt } = refused;
     if (error.code === 'INTERNAL') broker.log('command failed', { connection }, error);
@@ -97,11 +110,11 @@ type Outcome = {
 };
 
 async function carryOut(
-  access: Environment['access'],
+  { access, staging: lasting }: Environment,
   broker: Broker,
   connection: string,
   octets: Buffer,
-  onDone: () => void,
+  { onDone, onWait }: Events,
 ): Promise<Outcome> {
   const { limits } = broker;
   const record = await readRecord(broker, connection);
@@ -119,14 +132,28 @@ async function carryOut(
     receipt: parsed.error.details.receipt as string | undefined,
   };
   const admitted = access && (await admit(access, broker, connection, record, read.steps));
-  const exchange = new Exchange(broker, connection, admitted ? { ...record, principal: admitted.principal } : record);
+  // Where each message has an invocation of its own, nobody keeps a transaction from one to the next.
+  const staging = keepsOrder(limits) ? lasting : new Staging();
+  const known = admitted ? { ...record, principal: admitted.principal } : record;
+  const exchange = new Exchange(broker, connection, known, { staging, onWait });
   const refusedLater = admitted?.refusal ?? read.refusal ?? unread;
   const refused =
-    (await exchange.run(admitted?.steps ?? read.steps, onDone)) ?? (exchange.isOver ? undefined : refusedLater);
+    (await exchange.run(admitted?.steps ?? read.steps, onDone)) ??
+    (exchange.isOver ? undefined : refusedLater) ??
+    leftOpen(limits, connection, staging);
+  if (refused) staging.forget(connection);
   const version = exchange.version ?? parsed.version ?? '1.2';
   // What is handled after a DISCONNECT that it was sent before has nobody to be told, nor anything to end.
   const isLate = !keepsOrder(limits) && !exchange.isOver && (await isClosed(broker, connection, refused));
   return { replies: [...exchange.replies], refused: isLate ? undefined : refused, version, isOver: exchange.isOver };
+}
+
+/** A transaction that is not over with its message, where that is not kept. */
+function leftOpen(limits: Limits, connection: string, staging: Staging): Refusal | undefined {
+  if (keepsOrder(limits) || !staging.has(connection)) return undefined;
+  const message =
+    'BEGIN, COMMIT and what comes between have to come in one WebSocket message here; POST /v1/transactions is there over REST.';
+  return { error: new BrokerError('NOT_SUPPORTED', message), receipt: undefined };
 }
 
 async function isClosed(broker: Broker, connection: string, refused: Refusal | undefined): Promise<boolean> {

@@ -15,6 +15,8 @@ export type ErrorCode =
   | 'ALREADY_CONNECTED'
   | 'UNKNOWN_SUBSCRIPTION'
   | 'DUPLICATE_SUBSCRIPTION'
+  | 'UNKNOWN_TRANSACTION'
+  | 'DUPLICATE_TRANSACTION'
   | 'NOT_SUPPORTED'
   | 'NOT_FOUND'
   | 'QUEUE_IN_USE'
@@ -46,6 +48,8 @@ export const errorFaces: Readonly<Record<ErrorCode, ErrorFace>> = {
   ALREADY_CONNECTED: { http: 409, stomp: 'already connected', retryable: false },
   UNKNOWN_SUBSCRIPTION: { http: 404, stomp: 'unknown subscription', retryable: false },
   DUPLICATE_SUBSCRIPTION: { http: 409, stomp: 'duplicate subscription', retryable: false },
+  UNKNOWN_TRANSACTION: { http: 404, stomp: 'unknown transaction', retryable: false },
+  DUPLICATE_TRANSACTION: { http: 409, stomp: 'duplicate transaction', retryable: false },
   NOT_SUPPORTED: { http: 501, stomp: 'not supported', retryable: false },
   NOT_FOUND: { http: 404, stomp: 'not found', retryable: false },
   QUEUE_IN_USE: { http: 409, stomp: 'queue in use', retryable: false },

@@ -10,6 +10,9 @@ import type { Frame, StompVersion } from './frame.ts';
 import { negotiateVersion, opensSession, parseHeartBeat } from './negotiation.ts';
 import { messageOf } from './outgoing.ts';
 
+/** What takes effect with its transaction alone, whose name the client chose; absent where it does at once. */
+type InTransaction = { readonly transaction?: string };
+
 /** What a client's frame asks for. */
 export type Command =
   | {
@@ -18,7 +21,7 @@ export type Command =
       readonly login: string | undefined;
       readonly passcode: string | undefined;
     }
-  | { readonly kind: 'send'; readonly destination: Destination; readonly message: OutgoingMessage }
+  | (InTransaction & { readonly kind: 'send'; readonly destination: Destination; readonly message: OutgoingMessage })
   | {
       readonly kind: 'subscribe';
       readonly id: string;
@@ -30,13 +33,15 @@ export type Command =
     }
   | { readonly kind: 'unsubscribe'; readonly id: string }
   /** By the token in the `ack` header of its MESSAGE. @see STOMP 1.2 ACK */
-  | Ending
+  | (InTransaction & Ending)
   /** By message id; `subscription` is undefined where 1.0 names none. @see STOMP 1.1 ACK */
-  | {
+  | (InTransaction & {
       readonly kind: 'acknowledge-message' | 'reject-message';
       readonly messageId: MessageId;
       readonly subscription: string | undefined;
-    }
+    })
+  /** @see STOMP 1.2 BEGIN, COMMIT, ABORT */
+  | { readonly kind: 'begin' | 'commit' | 'abort'; readonly transaction: string }
   /** Of what a browser was shown: there is nothing to be done. */
   | { readonly kind: 'settle-browsed' }
   | { readonly kind: 'disconnect' };
@@ -56,10 +61,9 @@ export function readCommand(frame: Frame, version: StompVersion | undefined, lim
     const message = `The first frame must be CONNECT or STOMP, and not ${frame.command}; the next ones follow CONNECTED.`;
     throw new BrokerError('NOT_CONNECTED', message);
   }
-  if (frame.headers.transaction !== undefined) throw unsupported(noTransactions);
   switch (frame.command) {
     case 'SEND':
-      return readSend(frame, limits);
+      return { ...readSend(frame, limits), ...transactionOf(frame, limits) };
     case 'SUBSCRIBE':
       return readSubscribe(frame, version, limits);
     case 'UNSUBSCRIBE':
@@ -67,15 +71,34 @@ export function readCommand(frame: Frame, version: StompVersion | undefined, lim
       return { kind: 'unsubscribe', id: subscriptionId(frame, version) };
     case 'ACK':
     case 'NACK':
-      return readSettlement(frame, version);
+      return { ...readSettlement(frame, version), ...transactionOf(frame, limits) };
+    case 'BEGIN':
+    case 'COMMIT':
+    case 'ABORT': {
+      const transaction = required(frame, 'transaction');
+      checkTransactionName(transaction, limits);
+      return { kind: frame.command.toLowerCase() as 'begin' | 'commit' | 'abort', transaction };
+    }
     case 'DISCONNECT':
       return { kind: 'disconnect' };
     default:
-      throw unsupported(`${frame.command} is not supported. ${noTransactions}`);
+      throw unsupported(`${frame.command} is not supported.`);
   }
 }
 
-const noTransactions = 'Transactions are not supported over STOMP; POST /v1/transactions is, over REST.';
+function transactionOf(frame: Frame, limits: Limits): InTransaction {
+  if (frame.headers.transaction === undefined) return {};
+  const transaction = required(frame, 'transaction');
+  checkTransactionName(transaction, limits);
+  return { transaction };
+}
+
+/** @throws BrokerError INVALID_HEADER */
+function checkTransactionName(name: string, { subscriptionIdBytes: most }: Limits): void {
+  const bytes = Buffer.byteLength(name);
+  if (bytes <= most) return;
+  throw new BrokerError('INVALID_HEADER', `A transaction's name may have ${most} octets, not ${bytes}.`);
+}
 
 export function alreadyConnected(): BrokerError {
   return new BrokerError('ALREADY_CONNECTED', 'This connection has a session already.');

@@ -102,8 +102,28 @@ const wrongs: readonly Wrong[] = [
     /"activemq.subscriptionName"/,
   ],
   ['a temporary queue', 'SUBSCRIBE\nid:1\ndestination:/temp-queue/a\n\n\0', 'NOT_SUPPORTED', /temp-queue/],
-  ['a transaction', 'BEGIN\ntransaction:t\n\n\0', 'NOT_SUPPORTED', /ransaction/],
-  ['a SEND in a transaction', 'SEND\ndestination:/queue/a\ntransaction:t\n\nbody\0', 'NOT_SUPPORTED', /ransaction/],
+  ['a transaction without a name', 'BEGIN\n\n\0', 'INVALID_HEADER', /"transaction"/],
+  ['a transaction of a long name', `BEGIN\ntransaction:${'t'.repeat(129)}\n\n\0`, 'INVALID_HEADER', /128 octets/],
+  [
+    'a transaction that is begun twice',
+    'BEGIN\ntransaction:t\n\n\0BEGIN\ntransaction:t\n\n\0',
+    'DUPLICATE_TRANSACTION',
+    /"t" already/,
+  ],
+  [
+    'a SEND in a transaction that is not begun',
+    'SEND\ndestination:/queue/a\ntransaction:t\n\nbody\0',
+    'UNKNOWN_TRANSACTION',
+    /BEGIN opens one/,
+  ],
+  ['the end of a transaction that is not begun', 'COMMIT\ntransaction:t\n\n\0', 'UNKNOWN_TRANSACTION', /"t"/],
+  ['a rollback of a transaction that is not begun', 'ABORT\ntransaction:t\n\n\0', 'UNKNOWN_TRANSACTION', /"t"/],
+  [
+    'a transaction with more actions than it may have',
+    `BEGIN\ntransaction:t\n\n\0${'SEND\ndestination:a\ntransaction:t\n\n\0'.repeat(1001)}`,
+    'LIMIT_EXCEEDED',
+    /1000 actions/,
+  ],
   ['a selector', "SUBSCRIBE\nid:1\ndestination:/queue/a\nselector:a = 'b'\n\n\0", 'NOT_SUPPORTED', /elector/],
   ...(
     [
