@@ -39,7 +39,7 @@ describeOrdered('it needs a TCP socket that stays half open', 'after an ERROR', 
   it('nothing is given to a connection that its client keeps open', async () => {
     const { socket } = await halfOpen();
     socket.write('CONNECT\naccept-version:1.2\nhost:a\n\n\0SUBSCRIBE\nid:s\ndestination:kept\nack:auto\n\n\0');
-    socket.write('BEGIN\ntransaction:t\n\n\0');
+    socket.write('COMMIT\ntransaction:t\n\n\0');
     await once(socket, 'end');
     await sendText(broker.url, 'kept', 'precious');
     expect(await depthOf('kept')).toBe(1);
@@ -48,7 +48,7 @@ describeOrdered('it needs a TCP socket that stays half open', 'after an ERROR', 
 
   it('nothing more is taken from it', async () => {
     const { socket, text } = await halfOpen();
-    socket.write('CONNECT\naccept-version:1.2\nhost:a\n\n\0BEGIN\ntransaction:t\n\n\0');
+    socket.write('CONNECT\naccept-version:1.2\nhost:a\n\n\0COMMIT\ntransaction:t\n\n\0');
     await once(socket, 'end');
     socket.write('SEND\ndestination:late\n\nlate\0');
     await new Promise((resolve) => setTimeout(resolve, 50));
