@@ -27,7 +27,8 @@ const REQUEST_MS = 10_000;
 /** After this a master that takes one turn after the other gets no more requests, for that long. */
 const PATIENCE_MS = 1_000;
 const QUIET_MS = 1_500;
-/** How many items are looked for, and copied, at the same time. */
+/** How many items are looked for, and copied, at the same time: to look brings no bodies. */
+const LOOKED_FOR = 100;
 const AT_ONCE = 16;
 /** What is left of a lease when a move is given up rather than begun. */
 const LEAST_MS = 1_000;
@@ -73,6 +74,8 @@ class Moving {
   readonly #to: string;
   /** Pages that were not there when they were to be read. */
   readonly #missing = new Set<string>();
+  /** What the head named at the last look, and is copied: while the inbox is closed, only what came since is looked for. */
+  #copied: ReadonlySet<string> = new Set();
 
   constructor(broker: Broker, groups: GroupedStore, shard: string, to: string) {
     this.#broker = broker;
@@ -181,7 +184,12 @@ class Moving {
     const state = stateOfHead(head);
     const sent = [...entriesOf(head).flatMap(batchKeysOf), ...state.onward.map(({ key }) => key)];
     const inOrder = roots(state).toSorted((a, b) => a.first - b.first);
-    return (await this.#copyAll(inOrder, giveUpAt)) && (await this.#copyItems([...new Set(sent)], giveUpAt));
+    const isNew = (key: string) => !this.#copied.has(key);
+    const references = inOrder.filter(({ key }) => isNew(key));
+    if (!(await this.#copyAll(references, giveUpAt))) return false;
+    if (!(await this.#copyItems([...new Set(sent.filter(isNew))], giveUpAt))) return false;
+    this.#copied = new Set([...inOrder.map(({ key }) => key), ...sent]);
+    return true;
   }
 
   /** A page is copied after all that it leads to: where there is a copy of it, there are copies of all that. */
@@ -215,10 +223,13 @@ class Moving {
   }
 
   async #copyItems(keys: readonly string[], giveUpAt: number): Promise<boolean> {
-    for (let at = 0; at < keys.length; at += AT_ONCE) {
+    for (let at = 0; at < keys.length; at += LOOKED_FOR) {
       if (!this.#hasTime(giveUpAt)) return false;
-      const lacking = await this.#without('lacking', keys.slice(at, at + AT_ONCE));
-      if (lacking.length > 0 && !(await this.#copyPatiently(lacking, giveUpAt))) return false;
+      const lacking = await this.#without('lacking', keys.slice(at, at + LOOKED_FOR));
+      for (let from = 0; from < lacking.length; from += AT_ONCE) {
+        if (!this.#hasTime(giveUpAt)) return false;
+        if (!(await this.#copyPatiently(lacking.slice(from, from + AT_ONCE), giveUpAt))) return false;
+      }
     }
     return true;
   }
