@@ -5,7 +5,7 @@ import { formatDestination } from '../model/destination.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { Appending } from './appends.ts';
 
-/** What a command of a transaction is to do: `void` if it is to end what this connection does not have. */
+/** What a command of a transaction is to do; `isVoid` if it is to end what this connection does not have. */
 export type Action =
   | { readonly send: AddressedMessage; readonly settling?: undefined }
   | { readonly shard: string; readonly settling: Settling; readonly send?: undefined }
