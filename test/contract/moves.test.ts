@@ -34,11 +34,11 @@ describe.skipIf(!dynamoAvailable())(dynamoTitle('a queue that is moved'), () => 
     await engine.stop();
   });
 
-  /** A process; `before` is asked before each call to the store, and may throw. */
+  /** A process; `before` is asked before each call to the store, by its name, and may throw. */
   async function started(
     tablePrefix: string,
     configured: readonly DestinationGroup[],
-    before?: () => void,
+    before?: (call: string) => void | Promise<void>,
     aheadMs = 0,
   ) {
     const options = { tablePrefix, groups: configured, endpoint: engine.endpoint };
@@ -141,6 +141,26 @@ describe.skipIf(!dynamoAvailable())(dynamoTitle('a queue that is moved'), () => 
     const got = await movers[0].take();
     expect(got.map(({ message }) => `${message.body}`)).toEqual([...numbers.slice(3), 'meanwhile']);
     expect(got.every(({ redelivered }) => !redelivered)).toBe(true);
+  });
+
+  it('is given back at once by one who becomes its master where it was to go', async () => {
+    const { prefix } = await backlog();
+    const other = await started(prefix, groups);
+    const calls: string[] = [];
+    let isOvertaken = false;
+    const late = await started(prefix, groups, async (call) => {
+      calls.push(call);
+      // It has copied, and goes on to become the master.
+      if (isOvertaken || call !== 'append' || !calls.includes('copyBlobs')) return;
+      isOvertaken = true;
+      await other.move();
+      // A page that only its new table has.
+      await other.send(...numbers);
+    });
+    expect(await moveShard(late.broker, shard, undefined)).toEqual({ group: 'orders', isDone: true });
+    expect([isOvertaken, calls.filter((call) => call === 'close').length]).toEqual([true, 1]);
+    await Promise.all([late.afterwards.idle(), other.afterwards.idle()]);
+    expect(await other.take()).toHaveLength(77);
   });
 
   it('loses nothing, and repeats nothing, whichever call to the store is the mover’s last', async () => {
@@ -287,7 +307,7 @@ it('a broker that keeps everything in one place refuses to move', async () => {
 });
 
 /** A store of a process that may end before any call. */
-function interrupted(store: Store, before: () => void): Store {
+function interrupted(store: Store, before: (call: string) => void | Promise<void>): Store {
   const wrap = <T extends object>(target: T): T =>
     new Proxy(target, {
       get(inner, name) {
@@ -295,7 +315,7 @@ function interrupted(store: Store, before: () => void): Store {
         if (name === 'groups') return wrap(value as GroupedStore);
         if (typeof value !== 'function') return value;
         return async (...given: readonly unknown[]) => {
-          before();
+          await before(String(name));
           return await Reflect.apply(value, inner, given);
         };
       },

@@ -72,7 +72,7 @@ class Moving {
   readonly #groups: GroupedStore;
   readonly #shard: string;
   readonly #to: string;
-  /** Pages that were not there when they were to be read. */
+  /** Pages and bodies that were not there when they were to be read. */
   readonly #missing = new Set<string>();
   /** What the head named at the last look, and is copied: while the inbox is closed, only what came since is looked for. */
   #copied: ReadonlySet<string> = new Set();
@@ -136,8 +136,10 @@ class Moving {
         if (!head) return false;
         held = head;
         const closeUntil = until - Math.min(LEAST_MS, this.#broker.limits.leaseMs / 4);
-        if ((await this.#copy(head, closeUntil)) && clock.now() < closeUntil) {
-          if (await this.#moveHead(head, nonce, takeover)) return true;
+        const isCopied = await this.#copy(head, closeUntil);
+        if (clock.now() < closeUntil) {
+          if (isCopied && (await this.#moveHead(head, nonce, takeover))) return true;
+          // Somebody else has moved it, or a page was not there: the next look tells.
           break;
         }
         const renewed = this.#hasTime(giveUpAt) ? await this.#renew(nonce) : undefined;
@@ -188,7 +190,7 @@ class Moving {
     const references = inOrder.filter(({ key }) => isNew(key));
     if (!(await this.#copyAll(references, giveUpAt))) return false;
     if (!(await this.#copyItems([...new Set(sent.filter(isNew))], giveUpAt))) return false;
-    this.#copied = new Set([...inOrder.map(({ key }) => key), ...sent]);
+    this.#copied = new Set([...inOrder.map(({ key }) => key), ...sent].filter((key) => !this.#missing.has(key)));
     return true;
   }
 
@@ -241,7 +243,10 @@ class Moving {
       try {
         const expiresAt = Math.ceil((clock.now() + limits.retentionMs) / 1000);
         const missing = await this.#groups.copyBlobs(this.#shard, this.#to, keys, expiresAt);
-        for (const key of missing ?? []) this.#broker.log('body missing', { shard: this.#shard, key });
+        for (const key of missing ?? []) {
+          this.#missing.add(key);
+          this.#broker.log('body missing', { shard: this.#shard, key });
+        }
         return missing !== undefined;
       } catch (error) {
         if (!isWorthRetrying(error) || !this.#hasTime(giveUpAt)) throw error;
