@@ -14,7 +14,9 @@ export function addQueues(program: Command): void {
   withBrokerOptions(queues.command('list', { isDefault: true }).summary('list queues (the default)')).action(list);
   withName(queues.command('create').summary('create a queue; one that exists stays as it is')).action(create);
   withName(queues.command('delete').summary('delete a queue with all its messages')).action(remove);
-  withName(queues.command('purge').summary('drop all messages of a queue that are ready or missing')).action(purge);
+  withName(queues.command('purge').summary('drop all messages of a queue that are ready, delayed or missing')).action(
+    purge,
+  );
 }
 
 function withName(command: Command): Command {
@@ -34,7 +36,7 @@ async function list(options: BrokerOptions): Promise<void> {
   await printTable(columnsFor(queues), queues);
 }
 
-/** What tells of damage, or of dead letters that are not taken, has a column only where there is some. The figures of a damaged queue are unknown. */
+/** What tells of damage, of delays, or of dead letters that are not taken, has a column only where there is some. The figures of a damaged queue are unknown. */
 function columnsFor(queues: readonly Queue[]): readonly Column<Queue>[] {
   const figure = (head: string, of: (queue: Queue) => number | string): Column<Queue> => {
     return { head, kind: 'number', of: (queue) => (queue.damaged ? '?' : String(of(queue))) };
@@ -46,6 +48,7 @@ function columnsFor(queues: readonly Queue[]): readonly Column<Queue>[] {
     figure('CONSUMERS', ({ consumers }) => consumers),
     { head: 'OLDEST', kind: 'text', of: oldestOf },
   ];
+  if (queues.some(({ delayed }) => delayed > 0)) columns.push(figure('DELAYED', ({ delayed }) => delayed));
   if (queues.some(({ deadLettersWaiting }) => deadLettersWaiting > 0)) {
     columns.push(figure('UNTAKEN', ({ deadLettersWaiting }) => deadLettersWaiting));
   }
@@ -59,9 +62,9 @@ function stateOf({ damaged, heldUp }: Queue): string {
   return heldUp ? 'held up' : '';
 }
 
-function oldestOf({ damaged, depth, inFlight, oldestAgeSeconds }: Queue): string {
+function oldestOf({ damaged, depth, inFlight, delayed, oldestAgeSeconds }: Queue): string {
   if (damaged) return '?';
-  return depth + inFlight > 0 ? ageOf(oldestAgeSeconds) : '-';
+  return depth + inFlight + delayed > 0 ? ageOf(oldestAgeSeconds) : '-';
 }
 
 /** The largest unit and the one below it: `2d 4h`, `3m 10s`. */

@@ -1,5 +1,5 @@
 import type { ConnectionSubscription } from '../broker/sessions/connections.ts';
-import type { Settling } from '../broker/verbs/settling.ts';
+import { requeueAt, type Settling } from '../broker/verbs/settling.ts';
 import type { AddressedMessage } from '../broker/verbs/transact.ts';
 import { formatDestination } from '../model/destination.ts';
 import { BrokerError } from '../model/errors.ts';
@@ -13,14 +13,20 @@ export type Action =
 
 /**
  * What a command means as it comes: by COMMIT, another subscription may bear the name of the one that it names.
+ * @param now in milliseconds since the epoch: delays begin here, and not with COMMIT
  * @returns undefined where there is nothing to do, since what a topic, a browser or `ack:auto` gave is done already
  * @throws BrokerError INVALID_HEADER where STOMP 1.0 may do without the subscription, and several may be meant
  */
-export function actionOf(subscriptions: readonly ConnectionSubscription[], command: Appending): Action | undefined {
+export function actionOf(
+  subscriptions: readonly ConnectionSubscription[],
+  command: Appending,
+  now: number,
+): Action | undefined {
   if (command.kind === 'send') return { send: { destination: command.destination, message: command.message } };
+  const requeue = requeueAt(now, command.requeue);
   if ('token' in command) {
     const { kind, token } = command;
-    return { shard: token.shard, settling: { kind, token } };
+    return { shard: token.shard, settling: { kind, token, ...requeue } };
   }
   const { kind, messageId, subscription } = command;
   const named = subscriptions.filter(({ id }) => subscription === undefined || id === subscription);
@@ -31,7 +37,7 @@ export function actionOf(subscriptions: readonly ConnectionSubscription[], comma
   const { consumer, ack, destination } = meant;
   return {
     shard: formatDestination(destination),
-    settling: { kind, consumer, ...messageId, upTo: ack === 'client' },
+    settling: { kind, consumer, ...messageId, upTo: ack === 'client', ...requeue },
   };
 }
 
@@ -50,8 +56,11 @@ export function isOver({ settling }: Action, subscriptions: readonly ConnectionS
   return !subscriptions.some(({ consumer }) => consumer === settling.consumer);
 }
 
-/** What was acknowledged in a transaction, rejected. */
+/** What was acknowledged or rejected in a transaction, rejected as its end does it. */
 export function rejectionOf(settling: Settling): Settling {
-  if (!('token' in settling)) return { ...settling, kind: 'reject-message' };
+  if (!('token' in settling)) {
+    const { requeue: _, ...named } = settling;
+    return { ...named, kind: 'reject-message' };
+  }
   return { kind: 'reject', token: settling.token };
 }

@@ -3,14 +3,15 @@ import type { Broker } from '../broker/broker.ts';
 import type { ConnectionSubscription } from '../broker/sessions/connections.ts';
 import { askToSend } from '../broker/verbs/send.ts';
 import { askToSettle, whereabouts } from '../broker/verbs/settlement.ts';
-import type { Ending, Settling } from '../broker/verbs/settling.ts';
+import { requeueAt, type Settling } from '../broker/verbs/settling.ts';
 import { type Destination, formatDestination } from '../model/destination.ts';
 import type { BrokerError } from '../model/errors.ts';
 import type { Command } from '../stomp/command.ts';
 
 type Send = Command & { readonly kind: 'send' };
 type ByMessage = Command & { readonly kind: 'acknowledge-message' | 'reject-message' };
-type Settle = Ending | ByMessage;
+type ByToken = Command & { readonly kind: 'acknowledge' | 'reject' };
+type Settle = ByToken | ByMessage;
 
 /** A command that is carried out by appending to shards, and by nothing else. */
 export type Appending = Send | Settle;
@@ -54,9 +55,10 @@ export async function itemsOf(
   commands: readonly Appending[],
 ): Promise<Item[]> {
   const named = await namesIn(broker, subscriptions, commands);
+  const now = broker.clock.now();
   return commands.flatMap((command, place): Item[] => {
     if (command.kind === 'send') return [{ place, shard: formatDestination(command.destination), send: command }];
-    return settlingsOf(named, command).map(({ shard, settling }) => ({ place, shard, settling }));
+    return settlingsOf(named, command, now).map(({ shard, settling }) => ({ place, shard, settling }));
   });
 }
 
@@ -138,11 +140,15 @@ async function namesIn(
   };
 }
 
-function settlingsOf(named: Named, command: Settle): InShard[] {
-  if ('token' in command) return [{ shard: command.token.shard, settling: command }];
+function settlingsOf(named: Named, command: Settle, now: number): InShard[] {
+  const requeue = requeueAt(now, command.requeue);
+  if ('token' in command) {
+    const { kind, token } = command;
+    return [{ shard: token.shard, settling: { kind, token, ...requeue } }];
+  }
   const { kind, messageId } = command;
   return named(command).map(({ shard, consumer: { consumer, ack } }) => ({
     shard,
-    settling: { kind, consumer, ...messageId, upTo: ack === 'client' },
+    settling: { kind, consumer, ...messageId, upTo: ack === 'client', ...requeue },
   }));
 }

@@ -131,7 +131,7 @@ export class Exchange {
   }
 
   #stage(command: Appending, name: string): void {
-    const action = actionOf(this.#record.subscriptions, command);
+    const action = actionOf(this.#record.subscriptions, command, this.#broker.clock.now());
     if (action) this.#staging.add(this.#connection, name, action);
     else this.#staging.check(this.#connection, name);
   }

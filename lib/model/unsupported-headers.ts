@@ -3,7 +3,7 @@ import { BrokerError } from './errors.ts';
 import type { Headers } from './message.ts';
 
 /** The frames that such headers are known on; a REST request that sends is a SEND. */
-type FrameName = 'SEND' | 'SUBSCRIBE' | 'UNSUBSCRIBE' | 'NACK';
+type FrameName = 'SEND' | 'SUBSCRIBE' | 'UNSUBSCRIBE';
 
 /** Headers that change what ActiveMQ, Artemis or RabbitMQ do, and that this broker does not know how to follow. */
 export type UnsupportedHeaders = {
@@ -182,12 +182,6 @@ export const unsupportedHeaders: readonly UnsupportedHeaders[] = [
     harmless: ['false'],
     why: 'there are no durable subscriptions to end',
   },
-  {
-    frames: ['NACK'],
-    names: ['requeue'],
-    harmless: ['true'],
-    why: 'a rejected message is ready again, or dead-lettered after its last delivery',
-  },
 ];
 
 type Rules = {
@@ -212,7 +206,6 @@ const rules: Readonly<Record<FrameName, Rules>> = {
   SEND: rulesOf('SEND'),
   SUBSCRIBE: rulesOf('SUBSCRIBE'),
   UNSUBSCRIBE: rulesOf('UNSUBSCRIBE'),
-  NACK: rulesOf('NACK'),
 };
 
 /**

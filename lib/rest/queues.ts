@@ -22,8 +22,9 @@ const queueInfo = z.object({
   inFlight: count.check(
     z.describe('Messages with a consumer, unacknowledged, or on their way to the dead-letter queue.'),
   ),
+  delayed: count.check(z.describe('Messages that were rejected for a while, and are ready again later.')),
   deadLettersWaiting: count.check(
-    z.describe('Those of them that the dead-letter queue does not take now: they wait, and are tried again.'),
+    z.describe('Those in flight that the dead-letter queue does not take now: they wait, and are tried again.'),
   ),
   heldUp: z.optional(
     z.boolean().check(z.describe('True while so many of these wait that nothing is delivered until some are taken.')),
@@ -130,7 +131,7 @@ export function purgeRoute(broker: Broker): Route {
     path: '/v1/queues/{name}/messages',
     operation: 'purgeQueue',
     audited: 'queue purged',
-    summary: 'Drops all messages that are ready or missing; those in flight stay with their consumers.',
+    summary: 'Drops all messages that are ready, delayed or missing; those in flight stay with their consumers.',
     needs: 'admin',
     replies: { 200: { description: 'How many it dropped.', schemas: { Purged: purged } } },
     handle: async ({ name }) => ({ status: 200, json: { purged: await purgeQueue(broker, name) } }),

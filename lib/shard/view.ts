@@ -12,6 +12,8 @@ import type { State } from './state/state.ts';
 export type View = {
   readonly ready: number;
   readonly inFlight: number;
+  /** Rejected for a while. */
+  readonly delayed: number;
   /** Consumers that are subscribed, and consumers as a turn would find them. */
   readonly consumers: number;
   readonly draft: Draft;
@@ -37,6 +39,7 @@ export function viewOf(state: State, inbox: readonly Entry[], viewing: Viewing):
   return {
     ready,
     inFlight: total(draft.flights),
+    delayed: total(draft.delayed),
     consumers: draft.consumers.filter((consumer) => consumer.connection !== '').length,
     draft,
     hasWork: (ready > draft.early && hasCredit(draft, viewing)) || hasDue(draft, viewing),

@@ -1,6 +1,6 @@
 import { checkSize } from '../broker/inbox/message-size.ts';
 import { isOfBrowser } from '../broker/verbs/browser.ts';
-import { type Ending, type MessageId, readMessageId, readToken } from '../broker/verbs/settling.ts';
+import { type Ending, type MessageId, type Requeuing, readMessageId, readToken } from '../broker/verbs/settling.ts';
 import { type Destination, parseQueueOrTopic } from '../model/destination.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { Limits } from '../model/limits.ts';
@@ -12,6 +12,9 @@ import { messageOf } from './outgoing.ts';
 
 /** What takes effect with its transaction alone, whose name the client chose; absent where it does at once. */
 type InTransaction = { readonly transaction?: string };
+
+/** Of NACK alone. */
+type Requeued = { readonly requeue?: Requeuing };
 
 /** What a client's frame asks for. */
 export type Command =
@@ -33,13 +36,14 @@ export type Command =
     }
   | { readonly kind: 'unsubscribe'; readonly id: string }
   /** By the token in the `ack` header of its MESSAGE. @see STOMP 1.2 ACK */
-  | (InTransaction & Ending)
+  | (InTransaction & Requeued & Pick<Ending, 'kind' | 'token'>)
   /** By message id; `subscription` is undefined where 1.0 names none. @see STOMP 1.1 ACK */
-  | (InTransaction & {
-      readonly kind: 'acknowledge-message' | 'reject-message';
-      readonly messageId: MessageId;
-      readonly subscription: string | undefined;
-    })
+  | (InTransaction &
+      Requeued & {
+        readonly kind: 'acknowledge-message' | 'reject-message';
+        readonly messageId: MessageId;
+        readonly subscription: string | undefined;
+      })
   /** @see STOMP 1.2 BEGIN, COMMIT, ABORT */
   | { readonly kind: 'begin' | 'commit' | 'abort'; readonly transaction: string }
   /** Of what a browser was shown: there is nothing to be done. */
@@ -71,7 +75,7 @@ export function readCommand(frame: Frame, version: StompVersion | undefined, lim
       return { kind: 'unsubscribe', id: subscriptionId(frame, version) };
     case 'ACK':
     case 'NACK':
-      return { ...readSettlement(frame, version), ...transactionOf(frame, limits) };
+      return { ...readSettlement(frame, version, limits), ...transactionOf(frame, limits) };
     case 'BEGIN':
     case 'COMMIT':
     case 'ABORT': {
@@ -168,12 +172,15 @@ function readSubscribe(frame: Frame, version: StompVersion, limits: Limits): Com
  * A boolean is read without case, as in ActiveMQ.
  * @throws BrokerError INVALID_HEADER for what is neither true nor false
  */
-function isAsked({ headers }: Frame, ...names: readonly string[]): boolean {
-  return names.some((name) => {
-    const value = headers[name] ?? '';
-    if (/^(true|false)?$/i.test(value)) return value.toLowerCase() === 'true';
-    throw new BrokerError('INVALID_HEADER', `The header ${name} is true or false, not "${value.slice(0, 64)}".`);
-  });
+function isAsked(frame: Frame, ...names: readonly string[]): boolean {
+  return names.some((name) => readBoolean(frame, name) === true);
+}
+
+/** Undefined where nothing is said. */
+function readBoolean({ headers }: Frame, name: string): boolean | undefined {
+  const value = headers[name] ?? '';
+  if (/^(true|false)?$/i.test(value)) return value === '' ? undefined : value.toLowerCase() === 'true';
+  throw new BrokerError('INVALID_HEADER', `The header ${name} is true or false, not "${value.slice(0, 64)}".`);
 }
 
 function acknowledgedTopic(ack: string): BrokerError {
@@ -191,14 +198,38 @@ function prefetchOf({ headers }: Frame, limits: Limits): number {
   throw new BrokerError('INVALID_HEADER', `The header ${name} is a whole number from 1, not "${text.slice(0, 64)}".`);
 }
 
-function readSettlement(frame: Frame, version: StompVersion): Command {
+function readSettlement(frame: Frame, version: StompVersion, limits: Limits): Command {
   const verb = frame.command === 'ACK' ? 'acknowledge' : 'reject';
-  if (verb === 'reject') refuseUnsupported('NACK', undefined, frame.headers);
+  const requeued = verb === 'reject' ? requeuedOf(frame, limits) : {};
   if (version === '1.2') {
     const id = required(frame, 'id');
-    return isOfBrowser(id) ? { kind: 'settle-browsed' } : { kind: verb, token: readToken(id) };
+    return isOfBrowser(id) ? { kind: 'settle-browsed' } : { kind: verb, token: readToken(id), ...requeued };
   }
   if (version === '1.0' && verb === 'reject') throw unsupported('NACK is of STOMP 1.1 and later.');
   const subscription = version === '1.1' ? required(frame, 'subscription') : frame.headers.subscription;
-  return { kind: `${verb}-message`, messageId: readMessageId(required(frame, 'message-id')), subscription };
+  return {
+    kind: `${verb}-message`,
+    messageId: readMessageId(required(frame, 'message-id')),
+    subscription,
+    ...requeued,
+  };
+}
+
+/**
+ * What becomes of what a NACK rejects, if it is not ready again at once.
+ * @throws BrokerError INVALID_HEADER
+ * @see RabbitMQ: STOMP plugin, `requeue`
+ */
+function requeuedOf(frame: Frame, { visibilityMaxMs: most }: Limits): Requeued {
+  const isNever = readBoolean(frame, 'requeue') === false;
+  const { delay = '' } = frame.headers;
+  if (delay === '') return isNever ? { requeue: 'never' } : {};
+  if (!/^\d{1,12}$/.test(delay) || Number(delay) > most) {
+    const allowed = `a whole number of milliseconds, at most ${most}`;
+    throw new BrokerError('INVALID_HEADER', `The header delay is ${allowed}, not "${delay.slice(0, 64)}".`);
+  }
+  if (isNever) {
+    throw new BrokerError('INVALID_HEADER', 'A NACK has requeue:false or a delay, and not both.');
+  }
+  return { requeue: { afterMs: Number(delay) } };
 }

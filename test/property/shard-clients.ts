@@ -1,8 +1,8 @@
 import type { AckMode, OutgoingMessage } from '../../lib/model/message.ts';
 import { encodeBatch } from '../../lib/shard/codec/batch.ts';
-import type { DeliveryRange, Entry, LeaveReason, OnwardPart, Run } from '../../lib/shard/codec/entry.ts';
+import type { DeliveryRange, Entry, LeaveReason, OnwardPart, Requeue, Run } from '../../lib/shard/codec/entry.ts';
 import type { PlannedDelivery } from '../../lib/shard/plan/deal.ts';
-import type { Command } from './shard-commands.ts';
+import type { Command, Requeuing } from './shard-commands.ts';
 import type { Given, Sent } from './shard-ledger.ts';
 import type { World } from './shard-world.ts';
 
@@ -129,36 +129,44 @@ export class Clients {
     this.#world.append({ kind: 'purge' });
   }
 
-  settle({ verb, picks, forMs }: Command & { do: 'settle' }): void {
+  settle({ verb, picks, forMs, requeue: asked }: Command & { do: 'settle' }): void {
     const given = picks.flatMap((pick) => this.#given.at(-1 - pick) ?? []);
     const deliveries = given.map(({ sequence, attempt }): DeliveryRange => ({ first: sequence, count: 1, attempt }));
     const [one] = given;
     if (!one) return;
     const { incarnation, consumers } = this.#world.state;
+    const requeue = this.#requeueOf(asked, forMs);
     switch (verb) {
       case 'acknowledge':
         this.#world.append({ kind: verb, incarnation, deliveries });
         return;
       case 'reject':
-        for (const { sequence, attempt } of given) this.#rejected.add(`${sequence} ${attempt}`);
-        this.#world.append({ kind: verb, incarnation, deliveries });
+        for (const one of given) this.#reject(one, asked);
+        this.#world.append({ kind: verb, incarnation, deliveries, ...requeue });
         return;
       case 'extend':
         this.#world.append({ kind: verb, incarnation, deliveries, deadline: this.#world.now + forMs });
         return;
       case 'acknowledge-up-to':
       case 'reject-up-to':
-        if (verb === 'reject-up-to') this.#rejectUpTo(one);
-        this.#world.append({ kind: verb, incarnation, sequence: one.sequence, deliveryAttempt: one.attempt });
+        if (verb === 'reject-up-to') this.#rejectUpTo(one, asked);
+        this.#world.append({
+          ...{ kind: verb, incarnation, sequence: one.sequence, deliveryAttempt: one.attempt },
+          ...(verb === 'reject-up-to' ? requeue : {}),
+        });
         return;
       case 'acknowledge-message':
       case 'reject-message': {
         // An id names no delivery: who has rejected this one, and names the message again, means the next.
         if (this.#rejected.has(`${one.sequence} ${one.attempt}`)) return;
-        if (verb === 'reject-message') this.#rejectUpTo(one);
+        if (verb === 'reject-message') this.#rejectUpTo(one, asked);
         const consumer = consumers.find(({ number }) => number === one.consumer)?.id ?? 'nobody';
         const { key = '', index = 0 } = this.#world.history.sent.get(one.sequence) ?? {};
-        this.#world.append({ kind: verb, consumer, key, index, upTo: forMs % 2 === 0 });
+        const upTo = forMs % 2 === 0;
+        this.#world.append({
+          ...{ kind: verb, consumer, key, index, upTo },
+          ...(verb === 'reject-message' ? requeue : {}),
+        });
         return;
       }
     }
@@ -187,11 +195,19 @@ export class Clients {
     history.transactions.ask(id, { id, attempt: 1, ...request });
   }
 
-  #rejectUpTo(last: Given): void {
+  #requeueOf(asked: Requeuing, forMs: number): { readonly requeue?: Requeue } {
+    if (asked === 'now') return {};
+    return { requeue: asked === 'never' ? asked : this.#world.now + forMs };
+  }
+
+  #reject({ sequence, attempt }: Given, asked: Requeuing): void {
+    this.#rejected.add(`${sequence} ${attempt}`);
+    if (asked === 'never') this.#world.history.refused.add(sequence);
+  }
+
+  #rejectUpTo(last: Given, asked: Requeuing): void {
     const upTo = this.#given.slice(0, this.#given.indexOf(last) + 1);
-    for (const { sequence, attempt, consumer } of upTo) {
-      if (consumer === last.consumer) this.#rejected.add(`${sequence} ${attempt}`);
-    }
+    for (const one of upTo) if (one.consumer === last.consumer) this.#reject(one, asked);
   }
 
   /** The one consumer that is connected acknowledges all that it has. */

@@ -18,6 +18,9 @@ export type SettleVerb =
   | 'acknowledge-message'
   | 'reject-message';
 
+/** When a rejected message is ready again. */
+export type Requeuing = 'now' | 'later' | 'never';
+
 export type TakeTurn = {
   readonly do: 'turn';
   /** How much of the inbox it sees: a master reads once, and entries arrive after that. */
@@ -44,7 +47,13 @@ export type Command =
     }
   | { readonly do: 'join'; readonly ack: AckMode; readonly prefetch: number }
   | { readonly do: 'leave'; readonly pick: number; readonly reason: LeaveReason }
-  | { readonly do: 'settle'; readonly verb: SettleVerb; readonly picks: readonly number[]; readonly forMs: number }
+  | {
+      readonly do: 'settle';
+      readonly verb: SettleVerb;
+      readonly picks: readonly number[];
+      readonly forMs: number;
+      readonly requeue: Requeuing;
+    }
   | {
       readonly do: 'transact';
       readonly picks: readonly number[];
@@ -147,6 +156,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       verb,
       picks: fc.array(pick, { minLength: 1, maxLength: 4 }),
       forMs: fc.nat({ max: 5000 }),
+      requeue: fc.constantFrom<Requeuing>('now', 'now', 'later', 'later', 'never'),
     }),
   },
   {

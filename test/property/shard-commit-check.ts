@@ -24,12 +24,12 @@ export function checkCommit(
   const { state, standings } = after;
   const { sent, acknowledged, deadLettered, expired, purged, dropped } = state.counts;
   const done = acknowledged + deadLettered + expired + purged + dropped;
-  const live = readyCount(state) + total(state.flights) + total(state.outgoing);
+  const live = readyCount(state) + total(state.flights) + total(state.delayed) + total(state.outgoing);
   must(state.apart.length === 0, 'no body is missing', state.apart);
   must(sent === live + done, 'what was sent is accounted for', state.counts, state);
   must(sent === state.next - 1, 'every message sent has a sequence', sent, state.next);
-  must(standings.size === live, 'what stands is ready, in flight or outgoing', standings.size, state);
-  const reasons = new Reasons(history, absorbed, turn, outcomes, context);
+  must(standings.size === live, 'what stands is ready, in flight, delayed or outgoing', standings.size, state);
+  const reasons = new Reasons(history, before.state, absorbed, turn, outcomes, context);
   for (let sequence = 1; sequence < state.next; sequence++) {
     const was = before.standings.get(sequence) ?? (sequence >= before.state.next ? fresh : undefined);
     const is = standings.get(sequence);
@@ -58,6 +58,8 @@ const fresh: Standing = {
   pushing: false,
   lost: false,
   outgoing: 0,
+  isLeft: false,
+  until: 0,
 };
 
 function checkStep(history: History, sequence: number, was: Standing, is: Standing, reasons: Reasons): void {
@@ -72,6 +74,9 @@ function checkStep(history: History, sequence: number, was: Standing, is: Standi
     is,
   );
   must(!reasons.mustEnd(sequence, was), 'what was acknowledged is done', sequence, was, is);
+  must(!reasons.mustLeave(sequence, was) || is.outgoing > 0, 'what was refused is dead-lettered', sequence, was, is);
+  const until = reasons.waitsUntil(sequence, was);
+  must(until === 0 || is.until === until || is.outgoing > 0, 'what was rejected for a while waits', sequence, was, is);
   must(was.outgoing === 0 || is.outgoing === was.outgoing, 'what is outgoing keeps its number', sequence, was, is);
   const stays = is.consumer === was.consumer && is.attempt === was.attempt;
   must(is.consumer === 0 || stays || reasons.isPlanned(sequence, is), 'only a turn gives', sequence, was, is);
@@ -79,14 +84,14 @@ function checkStep(history: History, sequence: number, was: Standing, is: Standi
 
 /** What a head holds stays small, and nothing is kept that nobody needs. */
 export function checkBounds(state: State, limits: Limits): void {
-  const { references, held, flights, returned, outgoing, consumers } = state;
+  const { references, held, flights, returned, delayed, outgoing, consumers } = state;
   let run = 0;
   references.forEach(({ level }, i) => {
     run = i > 2 && level === references[i - 1]?.level ? run + 1 : 1;
     must(run < limits.referencesPerLevel || i < 2, 'references of one level roll up', references);
   });
   for (const { first, count } of held) {
-    const isLive = [...flights, ...returned, ...outgoing, ...references].some(
+    const isLive = [...flights, ...returned, ...delayed, ...outgoing, ...references].some(
       (range) => range.first < first + count && range.first + range.count > first,
     );
     must(isLive, 'held references that nobody needs are let go', first, count);
@@ -103,7 +108,8 @@ export function checkBounds(state: State, limits: Limits): void {
     );
   }
   const most = limits.inFlightPerShard;
-  must(total(flights) <= most, 'a shard holds so many in flight and no more', flights);
+  must(total(flights) + total(delayed) <= most, 'a shard holds so many in flight and no more', flights, delayed);
+  must(total(delayed) <= Math.floor(most / 2), 'so many are delayed and no more', delayed);
   const waiting = Math.ceil(limits.outgoingBytes / OUTGOING_BYTES) + most;
   must(outgoing.length <= waiting, 'so much waits for another shard and no more', outgoing);
   must(state.recent.length <= 16 && state.repeated.length <= 32 && state.sources.length <= 8, 'memory is bounded');

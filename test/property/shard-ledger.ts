@@ -35,6 +35,10 @@ export type Standing = {
   readonly lost: boolean;
   /** Its number among what is forwarded; 0 if it stays. */
   readonly outgoing: number;
+  /** An acknowledgement by message id left open whether it was meant. */
+  readonly isLeft: boolean;
+  /** When it is ready again, if it is delayed; else 0. */
+  readonly until: number;
 };
 
 /**
@@ -57,8 +61,8 @@ export function standingsOf(state: State, pageOf: (key: string) => readonly Refe
       if (sequence !== next++) throw new Error(`fresh messages have a gap before ${sequence}`);
       const index = reference.offset + sequence - reference.first;
       const { key, transient, flagged } = reference;
-      const past = { consumer: 0, attempt: 0, failures: 0, suspect: false, pushing: false, lost: false, outgoing: 0 };
-      put(sequence, { key, index, transient, redelivered: flagged, ...past });
+      const past = { consumer: 0, attempt: 0, failures: 0, suspect: false, pushing: false, lost: false };
+      put(sequence, { key, index, transient, redelivered: flagged, ...past, outgoing: 0, isLeft: false, until: 0 });
     }
   };
   for (const reference of state.references) fresh(reference, reference.first);
@@ -69,16 +73,19 @@ export function standingsOf(state: State, pageOf: (key: string) => readonly Refe
     if (!reference || held.length > 1) throw new Error(`${held.length} held references name message ${sequence}`);
     return { key: reference.key, index: reference.offset + sequence - reference.first };
   };
-  for (const range of [...state.flights, ...state.returned]) {
+  for (const range of [...state.flights, ...state.returned, ...state.delayed]) {
     const { attempt, failures, transient, redelivered } = range;
     const flight = 'consumer' in range ? { consumer: range.consumer, pushing: range.pushing } : undefined;
     const place = flight ?? { consumer: 0, pushing: false };
     const again = 'suspect' in range ? { suspect: range.suspect, lost: range.lost } : { suspect: false, lost: false };
-    const past = { attempt, failures, transient, redelivered, ...again, ...place, outgoing: 0 };
+    const until = 'until' in range ? range.until : 0;
+    const isLeft = 'isLeft' in range && range.isLeft === true;
+    const past = { attempt, failures, transient, redelivered, ...again, ...place, outgoing: 0, isLeft, until };
     for (let s = range.first; s < endOf(range); s++) put(s, { ...bodyOf(s), ...past });
   }
   for (const { first, count, failures, number } of state.outgoing) {
-    const past = { attempt: 0, transient: false, redelivered: true, suspect: false, lost: false, pushing: false };
+    const flags = { transient: false, redelivered: true, suspect: false, lost: false, pushing: false };
+    const past = { attempt: 0, isLeft: false, until: 0, ...flags };
     for (let i = 0; i < count; i++) {
       put(first + i, { ...bodyOf(first + i), ...past, failures, consumer: 0, outgoing: number + i });
     }
@@ -144,6 +151,8 @@ export type History = {
   readonly latest: Map<number, number>;
   /** Where an entry's first attempt to arrive lies among all that were appended. */
   readonly appendedAt: Map<string, number>;
+  /** Messages that a consumer wants nobody to have again. */
+  readonly refused: Set<number>;
   /** What another shard took, by its forward number. */
   readonly forwarded: Map<number, number>;
   readonly transactions: Transactions;

@@ -19,6 +19,9 @@ export function checkPlan(
     allowSuspicion(history, state, standings, entries, turn, context);
   }
   const planned = new Set<number>();
+  // Where more are delayed than may be, the soonest come back.
+  const mayCrowd = entries.some((entry) => 'requeue' in entry && typeof entry.requeue === 'number');
+  const isWaiting = (sequence: number) => !mayCrowd && (standings.get(sequence)?.until ?? 0) > context.now;
   for (const { consumer, messages } of turn.deliveries) {
     must(messages.length > 0, 'a delivery has messages');
     for (const { sequence, attempt, redelivered, key, index, message } of messages) {
@@ -26,6 +29,7 @@ export function checkPlan(
       must(sent?.key === key && sent.index === index, 'a message is the one that was sent', sequence, key, index, sent);
       must(Buffer.from(message.body).toString() === `${key}/${index}`, 'its body is the one that was sent', key, index);
       must(!planned.has(sequence), 'a message goes to one consumer', sequence);
+      must(!isWaiting(sequence), 'what is delayed is not delivered before its time', sequence);
       must(!history.over.has(sequence), 'a transient message is never pushed again after a death', sequence);
       must(sent.expires === 0 || sent.expires > context.now, 'nothing is delivered that has expired', sequence);
       must(redelivered || !history.handed.has(sequence), 'what was handed out is flagged when it goes again', sequence);
@@ -41,7 +45,8 @@ export function checkPlan(
   }
   const letters = turn.forwards.flatMap((forward) => (forward.target === undefined ? forward.messages : []));
   for (const { sequence, failures, message, key, index } of letters) {
-    must(failures >= context.limits.deliveries, 'only what exhausted its deliveries is dead-lettered', sequence);
+    const isOver = failures >= context.limits.deliveries || history.refused.has(sequence);
+    must(isOver, 'only what exhausted its deliveries, or was refused, is dead-lettered', sequence);
     must(Buffer.from(message.body).toString() === `${key}/${index}`, 'the dead letter is the message', key, index);
   }
 }

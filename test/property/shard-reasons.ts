@@ -1,5 +1,7 @@
-import type { Entry, Request } from '../../lib/shard/codec/entry.ts';
-import type { Context } from '../../lib/shard/state/draft.ts';
+import type { DeliveryRange, Entry, Request } from '../../lib/shard/codec/entry.ts';
+import { type Context, total } from '../../lib/shard/state/draft.ts';
+import { endOf } from '../../lib/shard/state/ranges.ts';
+import type { State } from '../../lib/shard/state/state.ts';
 import type { Outcomes, Turn } from '../../lib/shard/turn.ts';
 import type { History, Standing } from './shard-ledger.ts';
 import { FIRST_EPOCH } from './shard-world.ts';
@@ -10,10 +12,20 @@ export class Reasons {
   readonly #absorbed: readonly Entry[];
   readonly #context: Context;
   readonly #forwarded: ReadonlySet<number>;
+  /** How many were delayed before. */
+  readonly #delayed: number;
   readonly #planned = new Map<number, { consumer: number; isOver: boolean }>();
 
-  constructor(history: History, absorbed: readonly Entry[], turn: Turn, outcomes: Outcomes, context: Context) {
+  constructor(
+    history: History,
+    before: State,
+    absorbed: readonly Entry[],
+    turn: Turn,
+    outcomes: Outcomes,
+    context: Context,
+  ) {
     this.#history = history;
+    this.#delayed = total(before.delayed);
     this.#absorbed = absorbed;
     this.#context = context;
     const taken = (outcomes.forwarded ?? []).filter(({ outcome }) => outcome === 'taken');
@@ -46,13 +58,36 @@ export class Reasons {
   #mayBeOver(sequence: number, was: Standing): boolean {
     if (this.#history.unheard.has(sequence) || (was.pushing && this.#context.takeover)) return true;
     const isOfAnother = was.consumer > 0 && this.#context.epoch !== FIRST_EPOCH;
-    return isOfAnother || this.#absorbed.some(({ kind }) => kind === 'reject-message');
+    // An answer by message id may leave open what else it was of.
+    const isLeft = was.isLeft || this.#absorbed.some((entry) => 'upTo' in entry && entry.upTo);
+    return isOfAnother || isLeft || this.#absorbed.some(({ kind }) => kind === 'reject-message');
   }
 
   /** Where nothing but acknowledgements came in, each of them counts. */
   mustEnd(sequence: number, was: Standing): boolean {
     const only = this.#absorbed.every(({ kind }) => kind === 'acknowledge');
     return only && was.consumer > 0 && !was.pushing && this.#isAcknowledged(sequence, was);
+  }
+
+  /** Where nothing but rejections for good came in, each of them counts, but for what a dead master may have sent out again. */
+  mustLeave(sequence: number, was: Standing): boolean {
+    const only = this.#absorbed.every((entry) => entry.kind === 'reject' && entry.requeue === 'never');
+    return only && this.#isRejected(sequence, was);
+  }
+
+  /** Where one rejection for a while came in, and nothing else, and few are delayed: until when. Else 0. */
+  waitsUntil(sequence: number, was: Standing): number {
+    const { now, limits } = this.#context;
+    const [one, other] = this.#absorbed;
+    if (one?.kind !== 'reject' || other || typeof one.requeue !== 'number' || one.requeue <= now) return 0;
+    const isCrowded = total(one.deliveries) > 1 || this.#delayed >= Math.floor(limits.inFlightPerShard / 2);
+    return !isCrowded && this.#isRejected(sequence, was) ? one.requeue : 0;
+  }
+
+  #isRejected(sequence: number, { attempt, consumer }: Standing): boolean {
+    if (consumer === 0 || this.#context.takeover) return false;
+    const isThis = (d: DeliveryRange) => d.attempt === attempt && sequence >= d.first && sequence < endOf(d);
+    return this.#absorbed.some((entry) => entry.kind === 'reject' && entry.deliveries.some(isThis));
   }
 
   #isPurged(sequence: number, was: Standing): boolean {

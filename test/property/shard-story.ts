@@ -76,8 +76,8 @@ export class Story {
   }
 
   #checkEmpty(): void {
-    const { references, held, flights, returned, outgoing, consumers } = this.#world.state;
-    deepStrictEqual([references, held, flights, returned, outgoing], [[], [], [], [], []]);
+    const { references, held, flights, returned, delayed, outgoing, consumers } = this.#world.state;
+    deepStrictEqual([references, held, flights, returned, delayed, outgoing], [[], [], [], [], [], []]);
     deepStrictEqual(consumers.length, 1);
     this.#world.history.transactions.checkAll();
     const { counts } = this.#world.state;

@@ -38,6 +38,7 @@ export class World {
     unheard: new Set(),
     latest: new Map(),
     appendedAt: new Map(),
+    refused: new Set(),
     forwarded: new Map(),
     transactions: new Transactions(),
   };

@@ -148,7 +148,15 @@ const wrongs: readonly Wrong[] = [
       new RegExp(header.split(':')[0] ?? ''),
     ];
   }),
-  ['a NACK that asks for the dead-letter queue', 'NACK\nid:a\nrequeue:false\n\n\0', 'NOT_SUPPORTED', /"requeue"/],
+  [
+    'a NACK whose requeue is no boolean',
+    'NACK\nid:a\nrequeue:never\n\n\0',
+    'INVALID_HEADER',
+    /requeue is true or false/,
+  ],
+  ['a NACK whose delay is no time', 'NACK\nid:a\ndelay:1.5\n\n\0', 'INVALID_HEADER', /delay is a whole number/],
+  ['a NACK with a delay of days', 'NACK\nid:a\ndelay:99999999\n\n\0', 'INVALID_HEADER', /at most 43200000/],
+  ['a NACK with both', 'NACK\nid:a\nrequeue:false\ndelay:5\n\n\0', 'INVALID_HEADER', /not both/],
   ['an expiry that is no time', 'SEND\ndestination:/queue/a\nexpires:soon\n\nbody\0', 'INVALID_HEADER', /expires/],
   ['a priority out of range', 'SEND\ndestination:/queue/a\npriority:10\n\nbody\0', 'INVALID_HEADER', /priority/],
 ];

@@ -2,7 +2,7 @@ import { type BrowsePage, browse } from '../../lib/broker/verbs/browse.ts';
 import { deleteQueue, purgeQueue } from '../../lib/broker/verbs/queues.ts';
 import { type Receive, receive } from '../../lib/broker/verbs/receive.ts';
 import { acknowledge, extend, reject, type Settlement } from '../../lib/broker/verbs/settlement.ts';
-import { readToken } from '../../lib/broker/verbs/settling.ts';
+import { type Requeuing, readToken } from '../../lib/broker/verbs/settling.ts';
 import { placeTransaction, transact } from '../../lib/broker/verbs/transact.ts';
 import type { Environment } from '../../lib/handlers/environment.ts';
 import { BrokerError } from '../../lib/model/errors.ts';
@@ -29,7 +29,8 @@ export const requests = {
   receive: (queue: string, pull: Receive): Work<readonly Delivery[]> =>
     ended(({ broker }) => receive(broker, queue, pull)),
   acknowledge: (tokens: readonly string[]): Work<Settlement[]> => ended(({ broker }) => acknowledge(broker, tokens)),
-  reject: (tokens: readonly string[]): Work<Settlement[]> => ended(({ broker }) => reject(broker, tokens)),
+  reject: (tokens: readonly string[], asked?: Requeuing): Work<Settlement[]> =>
+    ended(({ broker }) => reject(broker, tokens, asked)),
   extend: (tokens: readonly string[], visibilityMs: number): Work<Settlement[]> =>
     ended(({ broker }) => extend(broker, tokens, visibilityMs)),
   /** What is told of its end says that it is durable. */

@@ -14,7 +14,7 @@ export type Stretch = {
 
 /** All that is not consumed after the sequence `after`, in order. */
 export function stretchesOf(draft: Draft, after: number): readonly Stretch[] {
-  const again = draft.returned.map((range) => ({ ...range, inFlight: false }));
+  const again = [...draft.returned, ...draft.delayed].map((range) => ({ ...range, inFlight: false }));
   // What had its last delivery is here until a turn has dead-lettered it.
   const leaving = draft.outgoing.map((range) => ({ ...range, inFlight: false, redelivered: true }));
   const flying = draft.flights.map((flight) => ({ ...flight, inFlight: true }));

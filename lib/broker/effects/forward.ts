@@ -117,13 +117,13 @@ async function isWorthRinging(broker: Broker, target: string, forwarded: Forward
 }
 
 /** Why the message lies in the dead-letter queue. An expiry does not follow it there. */
-function explain({ message, key, index, failures }: DeadLetter, queue: string): Headers {
+function explain({ message, key, index, failures, isRefused }: DeadLetter, queue: string): Headers {
   const { expires: _expires, ...headers } = message.headers;
   return {
     ...headers,
     'original-destination': `/queue/${queue}`,
     'original-message-id': `${key}-${index}`,
     'delivery-count': String(failures),
-    'dead-letter-reason': 'deliveries exhausted',
+    'dead-letter-reason': isRefused ? 'rejected' : 'deliveries exhausted',
   };
 }

@@ -32,7 +32,8 @@ export async function removeDamaged(broker: Broker, name: string, damage: Broker
 async function lossOf(broker: Broker, head: Head): Promise<Loss> {
   // The state without the inbox, which may be what is damaged.
   const view = await unlessDamaged(() => viewHead(broker, { ...head, inbox: [] }));
-  const messages = view && view.ready + view.inFlight + total(view.draft.outgoing) + total(view.draft.apart);
+  const messages =
+    view && view.ready + view.inFlight + view.delayed + total(view.draft.outgoing) + total(view.draft.apart);
   return { messages: head.state ? messages : 0, requests: head.inbox.length };
 }
 

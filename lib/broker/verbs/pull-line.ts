@@ -70,12 +70,12 @@ function look(broker: Broker, head: Head | undefined): { readonly claimable: num
   return { claimable, unasked: isLed ? unasked : Math.max(unasked, Math.min(claimable, 1)) };
 }
 
-/** A message whose deadline passes becomes ready without any write. */
+/** A message whose deadline or delay passes becomes ready without any write. */
 function untilDeadline({ clock }: Broker, head: Head | undefined): number {
   if (!head) return Number.POSITIVE_INFINITY;
   const now = clock.now();
-  const deadlines = stateOfHead(head)
-    .flights.map((flight) => flight.deadline)
+  const { flights, delayed } = stateOfHead(head);
+  const deadlines = [...flights.map(({ deadline }) => deadline), ...delayed.map(({ until }) => until)]
     // What is past its deadline and not ready has had its last delivery: a turn takes it away.
     .filter((deadline) => deadline > now);
   return Math.min(...deadlines) - now;

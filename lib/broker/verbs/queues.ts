@@ -21,7 +21,9 @@ export type QueueInfo = {
   readonly depth: number;
   /** Messages with a consumer, unacknowledged, or on their way to the dead-letter queue. */
   readonly inFlight: number;
-  /** Those of them that the dead-letter queue does not take now: they wait, and are tried again. */
+  /** Messages that were rejected for a while, and are ready again later. */
+  readonly delayed: number;
+  /** Those in flight that the dead-letter queue does not take now: they wait, and are tried again. */
   readonly deadLettersWaiting: number;
   /** True while so many of these wait that nothing is delivered: see `outgoingBytes` of the limits. */
   readonly heldUp?: boolean | undefined;
@@ -120,19 +122,21 @@ export async function listQueueNames(
 
 function nothingIn(name: string): QueueInfo {
   const counts = { sent: 0, acknowledged: 0, deadLettered: 0, expired: 0, purged: 0, dropped: 0 };
-  return { name, depth: 0, inFlight: 0, deadLettersWaiting: 0, missing: 0, consumers: 0, oldestAgeSeconds: 0, counts };
+  const none = { depth: 0, inFlight: 0, delayed: 0, deadLettersWaiting: 0, missing: 0, consumers: 0 };
+  return { name, ...none, oldestAgeSeconds: 0, counts };
 }
 
 function infoOf(broker: Broker, name: string, head: Head | undefined): QueueInfo {
   if (!head) return nothingIn(name);
-  const { ready, consumers, draft, ...view } = viewHead(broker, head);
+  const { ready, delayed, consumers, draft, ...view } = viewHead(broker, head);
   const inFlight = view.inFlight + total(draft.outgoing);
-  const since = ready + inFlight > 0 ? oldestSince(draft) : undefined;
+  const since = ready + inFlight + delayed > 0 ? oldestSince(draft) : undefined;
   const oldestAgeSeconds = since === undefined ? 0 : Math.max(0, Math.floor(broker.clock.now() / 1000) - since);
   return {
     name,
     depth: ready,
     inFlight,
+    delayed,
     deadLettersWaiting: waitingFor(draft),
     ...(isFullOfOutgoing(draft, broker.limits) ? { heldUp: true } : {}),
     missing: total(draft.apart),
@@ -143,7 +147,7 @@ function infoOf(broker: Broker, name: string, head: Head | undefined): QueueInfo
 }
 
 /**
- * Drops all ready messages, those whose bodies are missing, and those that the dead-letter queue refuses; those in
+ * Drops all ready messages, those that are delayed, those whose bodies are missing, and those that the dead-letter queue refuses; those in
  * flight stay with their consumers. @returns how many these were
  */
 export async function purgeQueue(broker: Broker, name: string): Promise<number> {
@@ -152,11 +156,11 @@ export async function purgeQueue(broker: Broker, name: string): Promise<number> 
     if (await isRecorded(broker, name)) return 0;
     throw notFound(name);
   }
-  const { ready, draft } = viewHead(broker, head);
+  const { ready, delayed, draft } = viewHead(broker, head);
   const purge = { id: broker.random.id(), request: { kind: 'purge' } } as const;
   const appended = await appendIfThere(broker, shardOf(name), [purge], { ring: true });
   leadLater(broker, appended?.mastership);
-  return ready + total(draft.apart) + waitingFor(draft);
+  return ready + delayed + total(draft.apart) + waitingFor(draft);
 }
 
 /** How many messages the dead-letter queue refused. */

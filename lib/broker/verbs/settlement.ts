@@ -6,7 +6,15 @@ import type { Broker } from '../broker.ts';
 import { becomeMaster, leadLater } from '../requests.ts';
 import { stateOfHead, viewHead } from '../shards.ts';
 import { unlocksWork } from '../takers.ts';
-import { type ByToken, type MessageId, readToken, requestsOf, type Settling } from './settling.ts';
+import {
+  type ByToken,
+  type MessageId,
+  type Requeuing,
+  readToken,
+  requestsOf,
+  requeueAt,
+  type Settling,
+} from './settling.ts';
 
 /** Done, or refused since the token never named a delivery. A delivery that is over already is done. */
 export type Settlement = { readonly token: string; readonly error: BrokerError | undefined };
@@ -16,9 +24,14 @@ export function acknowledge(broker: Broker, tokens: readonly string[]): Promise<
   return settleEach(broker, tokens, (token) => ({ kind: 'acknowledge', token }));
 }
 
-/** Ends deliveries: their messages are ready again, or dead-lettered after the last. @see STOMP 1.2 NACK */
-export function reject(broker: Broker, tokens: readonly string[]): Promise<Settlement[]> {
-  return settleEach(broker, tokens, (token) => ({ kind: 'reject', token }));
+/**
+ * Ends deliveries: their messages are ready again, or dead-lettered after the last.
+ * @param asked when they are ready again, if not at once. The longest is `visibilityMaxMs`
+ * @see STOMP 1.2 NACK
+ */
+export function reject(broker: Broker, tokens: readonly string[], asked?: Requeuing): Promise<Settlement[]> {
+  const requeue = requeueAt(broker.clock.now(), asked);
+  return settleEach(broker, tokens, (token) => ({ kind: 'reject', token, ...requeue }));
 }
 
 /** Gives deliveries a new deadline, `visibilityMs` from now. @see SQS ChangeMessageVisibility */

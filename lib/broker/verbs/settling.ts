@@ -1,8 +1,17 @@
-import type { DeliveryRange, Request } from '../../shard/codec/entry.ts';
+import type { DeliveryRange, Request, Requeue } from '../../shard/codec/entry.ts';
 import { decodeToken, type Token, unknownToken } from '../../shard/codec/token.ts';
 
-/** The end of one delivery, which its token names. */
-export type Ending = { readonly kind: 'acknowledge' | 'reject'; readonly token: Token };
+/** The end of one delivery, which its token names. What is rejected without `requeue` is ready again at once. */
+export type Ending = { readonly kind: 'acknowledge' | 'reject'; readonly token: Token; readonly requeue?: Requeue };
+
+/** What a client wants of a rejected message. Absent: it is ready again at once. */
+export type Requeuing = 'never' | { readonly afterMs: number };
+
+/** The same, as a shard is asked for it. */
+export function requeueAt(now: number, asked: Requeuing | undefined): Pick<Ending, 'requeue'> {
+  if (asked === undefined) return {};
+  return { requeue: asked === 'never' ? asked : now + asked.afterMs };
+}
 
 /** What is to become of one delivery. `deadline` is in milliseconds since the epoch. */
 export type ByToken = Ending | { readonly kind: 'extend'; readonly token: Token; readonly deadline: number };
@@ -56,18 +65,26 @@ function requestAlone(settling: Settling): Request | undefined {
   const { kind, token } = settling;
   if (!token.cumulative || kind === 'extend') return undefined;
   const { incarnation, sequence, attempt } = token;
-  return { kind: `${kind}-up-to`, incarnation, sequence, deliveryAttempt: attempt };
+  return { kind: `${kind}-up-to`, incarnation, sequence, deliveryAttempt: attempt, ...requeueOf(settling) };
 }
 
 function areAlike(one: ByToken, other: ByToken): boolean {
   const isOfOne = one.kind === other.kind && one.token.incarnation === other.token.incarnation;
-  return isOfOne && (one.kind !== 'extend' || one.deadline === (other as typeof one).deadline);
+  return isOfOne && timeOf(one) === timeOf(other);
+}
+
+function timeOf(settling: ByToken): Requeue | undefined {
+  return settling.kind === 'extend' ? settling.deadline : settling.requeue;
+}
+
+function requeueOf({ requeue }: Ending): Pick<Ending, 'requeue'> {
+  return requeue === undefined ? {} : { requeue };
 }
 
 function rangedRequest(like: ByToken, deliveries: readonly DeliveryRange[]): Request {
   const { incarnation } = like.token;
   if (like.kind === 'extend') return { kind: like.kind, incarnation, deliveries, deadline: like.deadline };
-  return { kind: like.kind, incarnation, deliveries };
+  return { kind: like.kind, incarnation, deliveries, ...requeueOf(like) };
 }
 
 /** Deliveries that follow one another, as few ranges. */

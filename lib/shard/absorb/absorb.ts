@@ -1,5 +1,6 @@
 import type { Entry } from '../codec/entry.ts';
 import { further, isDueToKeep } from '../conclude/keep-alive.ts';
+import { passDelays } from '../state/delayed.ts';
 import { dropReady } from '../state/discard.ts';
 import { type Context, type Draft, type Lookup, total } from '../state/draft.ts';
 import { bury, dismiss, passDeadlines } from '../state/flights.ts';
@@ -19,9 +20,10 @@ import { endsDeliveries, transact } from './transact.ts';
  */
 export function absorb(draft: Draft, entries: readonly Entry[], lookup: Lookup, context: Context): readonly string[] {
   bury(draft, context);
+  const again = passDelays(draft, context);
   for (const entry of entries) arrive(draft, entry, context);
   if (context.takeover) {
-    const late = passDeadlines(draft, context, 'late');
+    const late = again + passDeadlines(draft, context, 'late');
     const unread = suspect(draft, entries, late, lookup, context);
     if (unread.length > 0) return unread;
     draft.isAbsorbedAgain = true;
@@ -104,9 +106,10 @@ function noteKeepAlive(
   draft.keepAlive = all.some((some) => some.some(isLeft)) ? keepAlive : undefined;
 }
 
-/** What is apart goes as well, and what its target refused: nobody may ever take it. */
+/** What is delayed or apart goes as well, and what its target refused: nobody may ever take it. */
 function purge(draft: Draft, context: Context): void {
-  draft.counts.purged += dropReady(draft, context) + total(draft.apart);
+  draft.counts.purged += dropReady(draft, context) + total(draft.delayed) + total(draft.apart);
+  draft.delayed = [];
   draft.apart = [];
   if (!draft.forwardRetry) return;
   draft.counts.purged += total(draft.outgoing);

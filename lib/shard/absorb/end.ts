@@ -1,8 +1,16 @@
-import type { DeliveryRange, Entry, LeaveReason, Settle } from '../codec/entry.ts';
+import type { DeliveryRange, Entry, LeaveReason, Requeue, Settle } from '../codec/entry.ts';
 import { landMarked, landUpTo, landUpToId, type Rejected, recallMarked, rejectUpToId } from '../state/cumulative.ts';
 import { mayHaveCopy } from '../state/discard.ts';
 import { type Context, type Draft, total } from '../state/draft.ts';
-import { clearSuspects, dismiss, type Ending, endDelivery, extendFlights, landFlights } from '../state/flights.ts';
+import {
+  clearSuspects,
+  dismiss,
+  type Ending,
+  endDelivery,
+  endRejected,
+  extendFlights,
+  landFlights,
+} from '../state/flights.ts';
 import { endOf } from '../state/ranges.ts';
 import type { Reference } from '../state/reference.ts';
 import type { Flight, Returned } from '../state/state.ts';
@@ -17,13 +25,13 @@ export function end(draft: Draft, entry: Entry, context: Context): void {
       for (const delivery of entry.deliveries) acknowledge(draft, delivery);
       return;
     case 'reject':
-      for (const delivery of entry.deliveries) reject(draft, delivery);
+      for (const delivery of entry.deliveries) reject(draft, delivery, entry.requeue, context);
       return;
     case 'acknowledge-up-to':
       acknowledgeUpTo(draft, entry.sequence, entry.deliveryAttempt);
       return;
     case 'reject-up-to':
-      endAll(draft, landUpTo(draft, entry.sequence, entry.deliveryAttempt));
+      endAll(draft, landUpTo(draft, entry.sequence, entry.deliveryAttempt), entry.requeue, context);
       return;
     case 'acknowledge-message':
       endMessage(draft, entry, context);
@@ -66,17 +74,17 @@ function countReady(draft: Draft, delivery: DeliveryRange): number {
   return count;
 }
 
-function reject(draft: Draft, delivery: DeliveryRange): void {
-  endAll(draft, landFlights(draft, delivery));
+function reject(draft: Draft, delivery: DeliveryRange, requeue: Requeue | undefined, context: Context): void {
+  endAll(draft, landFlights(draft, delivery), requeue, context);
   // What was lost with its connection is back already, and so is what a delivery before this one left.
   const isOfThis = ({ attempt, lost }: Returned) => !lost && attempt === delivery.attempt;
   for (const range of clearSuspects(draft, delivery, isOfThis)) {
-    endDelivery(draft, { ...range, consumer: 0, pushing: false, deadline: 0 }, 'counted');
+    endRejected(draft, { ...range, consumer: 0, pushing: false, deadline: 0 }, requeue, context);
   }
 }
 
-function endAll(draft: Draft, flights: readonly Flight[]): void {
-  for (const flight of flights) endDelivery(draft, flight, 'counted');
+function endAll(draft: Draft, flights: readonly Flight[], requeue: Requeue | undefined, context: Context): void {
+  for (const flight of flights) endRejected(draft, flight, requeue, context);
 }
 
 type ByMessage = Settle & { readonly kind: 'acknowledge-message' | 'reject-message' };
@@ -111,8 +119,8 @@ function endMessage(draft: Draft, entry: Entry & ByMessage, context: Context): v
   const named = { first: sequence, count: 1, attempt: flight.attempt };
   const hasCopies = flagged || places.length > 1 || mayHaveCopy(draft, entry.key);
   if (entry.kind === 'reject-message') {
-    if (entry.upTo) rejectAll(draft, rejectUpToId(draft, named, hasCopies));
-    else endAll(draft, landFlights(draft, named));
+    if (entry.upTo) rejectAll(draft, rejectUpToId(draft, named, hasCopies), entry.requeue, context);
+    else endAll(draft, landFlights(draft, named), entry.requeue, context);
     return;
   }
   const landed = entry.upTo ? landUpToId(draft, named, hasCopies, context) : landFlights(draft, named);
@@ -122,11 +130,12 @@ function endMessage(draft: Draft, entry: Entry & ByMessage, context: Context): v
 /** What is to be done for an answer whose message is not with its consumer any more. */
 function endWithoutName(draft: Draft, { kind }: ByMessage, consumer: number, context: Context): void {
   if (kind === 'acknowledge-message') recallMarked(draft, consumer, context);
-  else rejectAll(draft, { meant: [], perhaps: landMarked(draft, consumer) });
+  else rejectAll(draft, { meant: [], perhaps: landMarked(draft, consumer) }, undefined, context);
 }
 
-function rejectAll(draft: Draft, { meant, perhaps }: Rejected): void {
-  endAll(draft, meant);
+/** What may not have been meant is ready again at once. */
+function rejectAll(draft: Draft, { meant, perhaps }: Rejected, requeue: Requeue | undefined, context: Context): void {
+  endAll(draft, meant, requeue, context);
   for (const flight of perhaps) endDelivery(draft, flight, 'unanswered');
 }
 

@@ -12,7 +12,7 @@ import { markUnanswered } from '../state/unanswered.ts';
  * state and some beginning of this inbox, so it pushed from the front of the ready messages, and no more than the
  * consumers had room for. What ended by the inbox or by its deadline comes on top: it made room, or lay before what was
  * pushed.
- * @param late how many deadlines have passed
+ * @param late how many deadlines and delays have passed
  * @returns keys of pages that must be read first; else an empty list
  */
 export function suspect(
@@ -80,14 +80,20 @@ function ended(entry: Entry, draft: Draft): number {
     case 'acknowledge':
     case 'reject':
       return total(entry.deliveries);
-    case 'acknowledge-up-to':
-    case 'reject-up-to':
     case 'acknowledge-message':
     case 'reject-message':
-      return Math.max(0, ...draft.consumers.map((consumer) => consumer.prefetch));
+      return entry.upTo ? mostInFlight(draft) : 1;
+    case 'acknowledge-up-to':
+    case 'reject-up-to':
+      return mostInFlight(draft);
     default:
       return 0;
   }
+}
+
+/** Of one consumer. */
+function mostInFlight({ consumers }: Draft): number {
+  return Math.max(0, ...consumers.map(({ prefetch }) => prefetch));
 }
 
 /**

@@ -79,12 +79,19 @@ export type Request =
       readonly onward?: number;
     } & KeepAlive);
 
-/** How deliveries end. */
+/**
+ * What becomes of a rejected message: it is ready again at this time, in milliseconds since the epoch; or never, and
+ * dead-lettered at once.
+ */
+export type Requeue = number | 'never';
+
+/** How deliveries end. What is rejected without `requeue` is ready again at once. */
 export type Settle =
   | {
       readonly kind: 'acknowledge' | 'reject';
       readonly incarnation: string;
       readonly deliveries: readonly DeliveryRange[];
+      readonly requeue?: Requeue;
     }
   /** Cumulative: this delivery and all that its consumer got before it. @see STOMP 1.2 SUBSCRIBE, ack:client */
   | {
@@ -92,6 +99,7 @@ export type Settle =
       readonly incarnation: string;
       readonly sequence: number;
       readonly deliveryAttempt: number;
+      readonly requeue?: Requeue;
     }
   /** By message id, as STOMP 1.0 and 1.1 acknowledge. @see STOMP 1.1 ACK */
   | {
@@ -100,6 +108,7 @@ export type Settle =
       readonly key: string;
       readonly index: number;
       readonly upTo: boolean;
+      readonly requeue?: Requeue;
     };
 
 /** Messages of a transaction for the shard that decides it: all of one batch. */
@@ -138,6 +147,9 @@ const kinds = [
   'transact',
 ] as const satisfies readonly Request['kind'][];
 
+/** In place of the time at which a message is ready again. */
+const NEVER = -1;
+
 const modes = ['auto', 'client', 'client-individual'] as const satisfies readonly AckMode[];
 const reasons = ['unsubscribed', 'lost', 'unanswered'] as const satisfies readonly LeaveReason[];
 
@@ -159,13 +171,13 @@ function fields(entry: Request): unknown[] {
       ];
     case 'acknowledge':
     case 'reject':
-      return [entry.incarnation, packRanges(entry.deliveries)];
+      return [entry.incarnation, packRanges(entry.deliveries), ...packRequeue(entry)];
     case 'acknowledge-up-to':
     case 'reject-up-to':
-      return [entry.incarnation, entry.sequence, entry.deliveryAttempt];
+      return [entry.incarnation, entry.sequence, entry.deliveryAttempt, ...packRequeue(entry)];
     case 'acknowledge-message':
     case 'reject-message':
-      return [entry.consumer, entry.key, entry.index, entry.upTo];
+      return [entry.consumer, entry.key, entry.index, entry.upTo, ...packRequeue(entry)];
     case 'extend':
       return [entry.incarnation, packRanges(entry.deliveries), entry.deadline];
     case 'join':
@@ -199,6 +211,17 @@ function unpackRuns(flat: readonly number[]): Run[] {
 
 function sizeOf({ sizeBytes }: { readonly sizeBytes?: number }): number[] {
   return sizeBytes === undefined ? [] : [sizeBytes];
+}
+
+/** Code that does not read it has the message ready again at once. */
+function packRequeue({ requeue }: { readonly requeue?: Requeue }): number[] {
+  if (requeue === undefined) return [];
+  return [requeue === 'never' ? NEVER : requeue];
+}
+
+function unpackRequeue(packed: number | undefined): { readonly requeue?: Requeue } {
+  if (packed === undefined) return {};
+  return { requeue: packed === NEVER ? 'never' : packed };
 }
 
 function packRanges(ranges: readonly DeliveryRange[]): number[] {
@@ -245,13 +268,13 @@ function request(kind: Request['kind'], rest: unknown[]): Request {
       };
     case 'acknowledge':
     case 'reject':
-      return { kind, incarnation: a, deliveries: unpackRanges(b) };
+      return { kind, incarnation: a, deliveries: unpackRanges(b), ...unpackRequeue(c) };
     case 'acknowledge-up-to':
     case 'reject-up-to':
-      return { kind, incarnation: a, sequence: b, deliveryAttempt: c };
+      return { kind, incarnation: a, sequence: b, deliveryAttempt: c, ...unpackRequeue(d) };
     case 'acknowledge-message':
     case 'reject-message':
-      return { kind, consumer: a, key: b, index: c, upTo: d };
+      return { kind, consumer: a, key: b, index: c, upTo: d, ...unpackRequeue(e) };
     case 'extend':
       return { kind, incarnation: a, deliveries: unpackRanges(b), deadline: c };
     case 'join':

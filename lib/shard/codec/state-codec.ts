@@ -1,14 +1,28 @@
 import type { AckMode } from '../../model/message.ts';
 import { ANY_COPY, hasFlaggedPage } from '../state/discard.ts';
-import type { Unanswered } from '../state/past.ts';
+import type { Past, Unanswered } from '../state/past.ts';
 import { packReference, unpackReference } from '../state/reference.ts';
-import type { Decision, Flight, Onward, Returned, Source, State, TransactionOutcome } from '../state/state.ts';
+import type {
+  Decision,
+  Delayed,
+  Flight,
+  Onward,
+  Outgoing,
+  Returned,
+  Source,
+  State,
+  TransactionOutcome,
+} from '../state/state.ts';
 import { pack, unpackVersioned } from './packing.ts';
 
-/** Version 1 knew nothing of what `packLater` writes, and version 2 nothing of transactions; the rest is as it was. */
-const VERSIONS = [3, 2, 1];
-/** How much of what `packLater` writes version 2 knew. */
+/**
+ * Version 1 knew nothing of what `packLater` writes, version 2 nothing of transactions, and version 3 nothing of delays;
+ * the rest is as it was.
+ */
+const VERSIONS = [4, 3, 2, 1];
+/** How much of what `packLater` writes versions 2 and 3 knew. */
 const FIELDS_OF_2 = 10;
+const FIELDS_OF_3 = 15;
 const outcomes = ['committed', 'over', 'full'] as const satisfies readonly TransactionOutcome[];
 const modes = ['auto', 'client', 'client-individual'] as const satisfies readonly AckMode[];
 
@@ -50,6 +64,7 @@ export function encodeState(state: State): Uint8Array {
 }
 
 function versionOf({ references }: State, later: readonly unknown[]): number {
+  if (later.length > FIELDS_OF_3) return 4;
   if (later.length > FIELDS_OF_2) return 3;
   // Of a state of version 1 whose pages are flagged nobody knows the second copies.
   return later.length > 0 || hasFlaggedPage(references) ? 2 : 1;
@@ -85,7 +100,8 @@ function packLater(state: State): unknown[] {
   } = state;
   const fields = [
     nextForward - 1,
-    outgoing.map((x) => [x.first, x.count, x.failures, x.number]),
+    // Who knows of no fifth number takes what was refused for what has no deliveries left.
+    outgoing.map((x) => [x.first, x.count, x.failures, x.number, ...(x.isRefused ? [1] : [])]),
     // Who knows of no third number takes what was refused for what may have been taken.
     retry ? [retry.at, retry.tries, ...(retry.mayBeTaken ? [] : [1])] : [],
     apart.map((x) => [x.first, x.count, x.key]),
@@ -100,6 +116,7 @@ function packLater(state: State): unknown[] {
     state.onwardRetries.map((x) => [x.target, x.at, x.tries, x.upTo]),
     state.decisions.map((x) => [x.id, x.at, outcomes.indexOf(x.outcome), x.first, x.end]),
     forgotDecision,
+    state.delayed.map(packDelayed),
   ];
   return withoutTail(fields, (value) => (Array.isArray(value) ? value.length === 0 : value === 0));
 }
@@ -186,11 +203,13 @@ function readState(value: readonly unknown[]): State {
 function readLater(later: Partial<PackedLater>, unnamed: readonly string[]) {
   const [forwards = 0, outgoing = [], retry = [], apart = [], litter = [], ...rest] = later;
   const [copies = unnamed, left = [], rejected = [], forgot = 0, awaited = [], ...transactions] = rest;
-  const [sentOn = 0, onward = [], retries = [], decisions = [], forgotDecision = 0] = transactions;
+  const [sentOn = 0, onward = [], retries = [], decisions = [], forgotDecision = 0, delayed = []] = transactions;
   const [at, tries, isUntaken = 0] = retry;
   return {
     nextForward: forwards + 1,
-    outgoing: outgoing.map(([first, count, failures, number]) => ({ first, count, failures, number })),
+    outgoing: outgoing.map(([first, count, failures, number, isRefused]): Outgoing => {
+      return { first, count, failures, number, ...(isRefused ? { isRefused: true } : {}) };
+    }),
     forwardRetry: at === undefined || tries === undefined ? undefined : { at, tries, mayBeTaken: isUntaken === 0 },
     apart: apart.map(([first, count, key]) => ({ first, count, key })),
     litter: litter.map(([key, first]) => ({ key, first })),
@@ -208,6 +227,7 @@ function readLater(later: Partial<PackedLater>, unnamed: readonly string[]) {
       return { id, at, outcome: outcomes[outcome] ?? 'over', first, end };
     }),
     forgotDecision,
+    delayed: delayed.map(unpackDelayed),
   };
 }
 
@@ -224,7 +244,7 @@ type PackedRest = [
 ];
 type PackedLater = [
   forwards: number,
-  outgoing: [number, number, number, number][],
+  outgoing: [number, number, number, number, isRefused?: number][],
   retry: [at?: number, tries?: number, isUntaken?: number],
   apart: [number, number, string][],
   litter: [string, number][],
@@ -238,6 +258,7 @@ type PackedLater = [
   onwardRetries: [string, number, number, number][],
   decisions: [string, number, number, number, number][],
   forgotDecision: number,
+  delayed: number[][],
 ];
 
 const TRANSIENT = 1;
@@ -278,7 +299,7 @@ function unpackFlight(packed: number[]): Flight {
   };
 }
 
-function packUnanswered({ unanswered }: Flight | Returned): number[] {
+function packUnanswered({ unanswered }: Pick<Past, 'unanswered'>): number[] {
   return unanswered ? [unanswered.consumer, unanswered.order] : [];
 }
 
@@ -304,6 +325,25 @@ function unpackReturned(packed: number[]): Returned {
     redelivered: (flags & REDELIVERED) !== 0,
     suspect: (flags & SUSPECT) !== 0,
     lost: (flags & LOST) !== 0,
+    ...unpackUnanswered(last[0] ?? 0, last[1]),
+  };
+}
+
+function packDelayed(d: Delayed): number[] {
+  const flags = (d.transient ? TRANSIENT : 0) | (d.redelivered ? REDELIVERED : 0);
+  return [d.first, d.count, d.attempt, d.failures, flags, d.until, ...packUnanswered(d)];
+}
+
+function unpackDelayed(packed: number[]): Delayed {
+  const [first = 0, count = 0, attempt = 0, failures = 0, flags = 0, until = 0, ...last] = packed;
+  return {
+    first,
+    count,
+    attempt,
+    failures,
+    until,
+    transient: (flags & TRANSIENT) !== 0,
+    redelivered: (flags & REDELIVERED) !== 0,
     ...unpackUnanswered(last[0] ?? 0, last[1]),
   };
 }

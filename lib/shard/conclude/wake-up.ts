@@ -22,7 +22,7 @@ export function minuteOf(timeMs: number): number {
 }
 
 /**
- * When the shard wants a turn although nobody rings: at the next deadline, expiry at its front, question whether a
+ * When the shard wants a turn although nobody rings: at the next deadline or end of a delay, expiry at its front, question whether a
  * consumer is still there, or keep-alive of bodies; soon, if pushes gave back what could go to others. In milliseconds
  * since the epoch; undefined if never.
  */
@@ -78,17 +78,19 @@ function asleepAt({ awaited }: Draft, now: number): readonly number[] {
   return awaited.filter((until) => until > now);
 }
 
-/** Deadlines that give room to a connected consumer, or that end where one has room. */
+/** Deadlines that give room to a connected consumer, or that end where one has room; there, delays too. */
 function awaitedDeadlines(draft: Draft): number[] {
   const timed = draft.flights.filter(({ deadline }) => deadline > 0);
-  if (timed.length === 0) return [];
+  if (timed.length + draft.delayed.length === 0) return [];
   const connected = new Set(draft.consumers.flatMap(({ connection, number }) => (connection === '' ? [] : [number])));
   const hasRoom = connected.size > 0 && hasRoomToPush(draft);
-  return timed.flatMap(({ consumer, deadline }) => (hasRoom || connected.has(consumer) ? [deadline] : []));
+  const delays = hasRoom ? draft.delayed.map(({ until }) => until) : [];
+  const freeing = timed.filter(({ consumer }) => hasRoom || connected.has(consumer));
+  return [...delays, ...freeing.map(({ deadline }) => deadline)];
 }
 
-function deadlines({ flights }: Draft): number[] {
-  return flights.map((flight) => flight.deadline);
+function deadlines({ flights, delayed }: Draft): number[] {
+  return [...flights.map(({ deadline }) => deadline), ...delayed.map(({ until }) => until)];
 }
 
 function retryTimes(draft: Draft, context: Context): readonly number[] {

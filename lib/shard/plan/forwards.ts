@@ -15,7 +15,7 @@ export type ForwardedMessage = {
 };
 
 /** One that is dead. */
-export type DeadLetter = ForwardedMessage & { readonly sequence: number; readonly failures: number };
+export type DeadLetter = ForwardedMessage & Pick<Outgoing, 'failures' | 'isRefused'> & { readonly sequence: number };
 
 /** What this turn forwards: a delivery to a shard. */
 export type Forward =
@@ -79,8 +79,9 @@ export function planForward(
       const message = batch?.[index];
       if (!message) continue;
       bytes += messageBytes(message);
-      const { failures, number, first } = range;
-      messages.push({ number: number + i, sequence: first + i, failures, key: reference.key, index, message });
+      const { failures, isRefused, number, first } = range;
+      const past = { failures, ...(isRefused ? { isRefused } : {}) };
+      messages.push({ number: number + i, sequence: first + i, ...past, key: reference.key, index, message });
     }
   }
   if (unread.size > 0) return { kind: 'needs', pages: [], batches: [...unread] };

@@ -10,11 +10,12 @@ const REFERENCE_BYTES = 30;
 type Leaving = Pick<State, 'outgoing' | 'held'>;
 
 /**
- * How many more messages may be in flight. What waits for another shard has room of its own, so that one which refuses
+ * How many more messages may be in flight, those that are delayed included. What waits for another shard has room of its own, so that one which refuses
  * it does not stop this one; only where that is used up too is nothing more given out that might have to wait.
  */
-export function windowOf(draft: Leaving & Pick<State, 'flights'>, limits: Limits): number {
-  return isFullOfOutgoing(draft, limits) ? 0 : Math.max(0, limits.inFlightPerShard - total(draft.flights));
+export function windowOf(draft: Leaving & Pick<State, 'flights' | 'delayed'>, limits: Limits): number {
+  if (isFullOfOutgoing(draft, limits)) return 0;
+  return Math.max(0, limits.inFlightPerShard - total(draft.flights) - total(draft.delayed));
 }
 
 /** Whether outgoing messages take up so much of the head that nothing more is delivered. */

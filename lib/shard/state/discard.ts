@@ -20,7 +20,7 @@ export function dropReady(draft: Draft, { bodiesExpire }: Pick<Context, 'bodiesE
   return count;
 }
 
-/** Lets go of the bodies that no message needs which is in flight, returned, outgoing or fresh. */
+/** Lets go of the bodies that no message needs which is in flight, returned, delayed, outgoing or fresh. */
 export function releaseHeld(draft: Draft): void {
   const needs = needsOf(draft);
   const over: Reference[] = [];
@@ -33,8 +33,8 @@ export function releaseHeld(draft: Draft): void {
 }
 
 /** Whether some message of a range is not done yet. */
-function needsOf({ flights, returned, outgoing, references }: Draft): (range: Range) => boolean {
-  const drawn = [...flights, ...returned, ...outgoing].sort(bySequence);
+function needsOf({ flights, returned, delayed, outgoing, references }: Draft): (range: Range) => boolean {
+  const drawn = [...flights, ...returned, ...delayed, ...outgoing].sort(bySequence);
   return (range) => meets(drawn, range) || meets(references, range);
 }
 

@@ -8,6 +8,7 @@ import type {
   Consumer,
   Counts,
   Decision,
+  Delayed,
   Flight,
   ForwardRetry,
   Front,
@@ -75,6 +76,7 @@ export type Draft = {
   held: Reference[];
   flights: Flight[];
   returned: Returned[];
+  delayed: Delayed[];
   outgoing: Outgoing[];
   nextForward: number;
   forwardRetry: ForwardRetry | undefined;
@@ -124,6 +126,7 @@ export function draftOf(state: State): Draft {
     held: [...state.held],
     flights: [...state.flights],
     returned: [...state.returned],
+    delayed: [...state.delayed],
     outgoing: [...state.outgoing],
     apart: [...state.apart],
     litter: [...state.litter],
@@ -156,6 +159,7 @@ export function stateOf(draft: Draft): State {
     held: [...draft.held],
     flights: [...draft.flights],
     returned: [...draft.returned],
+    delayed: [...draft.delayed],
     outgoing: [...draft.outgoing],
     apart: [...draft.apart],
     litter: [...draft.litter],

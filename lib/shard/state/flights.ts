@@ -1,10 +1,11 @@
 import type { AckMode } from '../../model/message.ts';
-import type { DeliveryRange } from '../codec/entry.ts';
+import type { DeliveryRange, Requeue } from '../codec/entry.ts';
+import { delay } from './delayed.ts';
 import { type Context, type Draft, total } from './draft.ts';
 import { pastOf } from './past.ts';
 import { endOf } from './ranges.ts';
 import { putBack } from './ready.ts';
-import type { Flight, Returned } from './state.ts';
+import type { Flight, Outgoing, Returned } from './state.ts';
 import { markUnanswered, unmark } from './unanswered.ts';
 
 type Ranged = { readonly first: number; readonly count: number };
@@ -77,8 +78,7 @@ export type Ending =
  */
 export function endDelivery(draft: Draft, flight: Flight, ending: Ending): void {
   const { first, count, transient } = flight;
-  // Nobody knows whether a dead master pushed it, or what became of it, and it must not be pushed twice.
-  if (transient && (ending === 'unanswered' || (draft.isAbsorbedAgain && flight.pushing))) {
+  if ((transient && ending === 'unanswered') || isUnsure(draft, flight)) {
     draft.counts.dropped += count;
     return;
   }
@@ -91,8 +91,13 @@ export function endDelivery(draft: Draft, flight: Flight, ending: Ending): void 
   putBack(draft, { ...pastOf(flight), first, count, attempt, failures, redelivered, suspect, lost });
 }
 
+/** Nobody knows whether a dead master pushed it, or what became of it, and it must not be pushed twice. */
+function isUnsure({ isAbsorbedAgain }: Draft, { transient, pushing }: Flight): boolean {
+  return transient && isAbsorbedAgain && pushing;
+}
+
 /** Whether no delivery is left: they go out no more. In a dead-letter queue they always do. */
-export function isExhausted({ failures }: Returned, { deadLetters, limits }: Context): boolean {
+export function isExhausted({ failures }: Pick<Returned, 'failures'>, { deadLetters, limits }: Context): boolean {
   return deadLetters && failures >= limits.deliveries;
 }
 
@@ -100,15 +105,42 @@ export function isExhausted({ failures }: Returned, { deadLetters, limits }: Con
 export function bury(draft: Draft, context: Context): void {
   const exhausted = draft.returned.filter((range) => isExhausted(range, context));
   if (exhausted.length === 0) return;
-  for (const { first, count, failures } of exhausted) {
-    const number = draft.nextForward;
-    const last = draft.outgoing.at(-1);
-    const follows = last && endOf(last) === first && last.number + last.count === number && last.failures === failures;
-    if (follows) draft.outgoing[draft.outgoing.length - 1] = { ...last, count: last.count + count };
-    else draft.outgoing.push({ first, count, failures, number });
-    draft.nextForward += count;
-  }
+  for (const { first, count, failures } of exhausted) sendAway(draft, { first, count, failures });
   draft.returned = draft.returned.filter((range) => !isExhausted(range, context));
+}
+
+/** Puts messages among the outgoing ones, under the next forward numbers. */
+function sendAway(draft: Draft, leaving: Omit<Outgoing, 'number'>): void {
+  const { first, count, failures, isRefused } = leaving;
+  const number = draft.nextForward;
+  const last = draft.outgoing.at(-1);
+  const isNext = last && endOf(last) === first && last.number + last.count === number;
+  if (isNext && last.failures === failures && last.isRefused === isRefused) {
+    draft.outgoing[draft.outgoing.length - 1] = { ...last, count: last.count + count };
+  } else {
+    draft.outgoing.push({ ...leaving, number });
+  }
+  draft.nextForward += count;
+}
+
+/**
+ * Ends a delivery that was rejected. Its message is ready again, at once or later; or it goes to the dead-letter queue,
+ * after its last delivery or since nobody is to have it again. In a dead-letter queue that one is ready again.
+ */
+export function endRejected(draft: Draft, flight: Flight, requeue: Requeue | undefined, context: Context): void {
+  const { first, count } = flight;
+  const failures = flight.failures + 1;
+  if (requeue === 'never' && context.deadLetters && !isUnsure(draft, flight)) {
+    sendAway(draft, { first, count, failures, isRefused: true });
+  } else if (isLater(requeue, context) && !isExhausted({ failures }, context) && !isUnsure(draft, flight)) {
+    delay(draft, { ...pastOf(flight), first, count, failures, redelivered: true, until: requeue }, context);
+  } else {
+    endDelivery(draft, flight, 'counted');
+  }
+}
+
+function isLater(requeue: Requeue | undefined, { now }: Context): requeue is number {
+  return typeof requeue === 'number' && requeue > now;
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Reference } from './reference.ts';
 
 /**
  * Everything a shard knows. Sequence numbers count from 1 by inbox position. Those that `references` name are fresh:
- * nobody had them. Any other message is in flight, returned (ready again), outgoing, apart, or done.
+ * nobody had them. Any other message is in flight, returned (ready again), delayed, outgoing, apart, or done.
  */
 export type State = {
   /** Tells tokens of this shard from those of a deleted one of the same name. */
@@ -13,12 +13,14 @@ export type State = {
   readonly next: number;
   /** Fresh messages, in order. */
   readonly references: readonly Reference[];
-  /** Where the bodies of messages in flight, returned and outgoing lie, sorted by sequence; level 0. */
+  /** Where the bodies of messages in flight, returned, delayed and outgoing lie, sorted by sequence; level 0. */
   readonly held: readonly Reference[];
   /** In the order of delivery. */
   readonly flights: readonly Flight[];
   /** In the order of sequence; they go before the fresh ones. */
   readonly returned: readonly Returned[];
+  /** Rejected for a while, the soonest first. */
+  readonly delayed: readonly Delayed[];
   /** On their way to another shard, in the order of their forward numbers. */
   readonly outgoing: readonly Outgoing[];
   /** The number that the next message gets that is forwarded. */
@@ -150,6 +152,14 @@ export type Returned = Past & {
   readonly lost: boolean;
 };
 
+/** Messages that are with nobody, and ready again when their time has come. */
+export type Delayed = Past & {
+  readonly first: number;
+  readonly count: number;
+  /** In milliseconds since the epoch. */
+  readonly until: number;
+};
+
 /** Messages on their way to another shard. Their bodies are this shard's until the other one has taken them. */
 export type Outgoing = {
   readonly first: number;
@@ -158,6 +168,8 @@ export type Outgoing = {
   readonly failures: number;
   /** The number of the first of them among all that this shard ever forwarded: the target tells repeats by it. */
   readonly number: number;
+  /** A consumer wants nobody to have them again: they had deliveries left. */
+  readonly isRefused?: true;
 };
 
 export type ForwardRetry = {
@@ -229,6 +241,7 @@ export function emptyState(incarnation: string): State {
     held: [],
     flights: [],
     returned: [],
+    delayed: [],
     outgoing: [],
     nextForward: 1,
     forwardRetry: undefined,

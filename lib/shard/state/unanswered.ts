@@ -37,7 +37,7 @@ export function markRejected(draft: Draft, consumer: number, isRejected: (i: num
 function markInOrder(draft: Draft, concerned: ReadonlySet<number>, ends: (flight: Flight, i: number) => boolean): void {
   let posts = Math.max(
     0,
-    ...[...draft.flights, ...draft.returned].map((range) => Math.abs(range.unanswered?.order ?? 0)),
+    ...[...draft.flights, ...draft.returned, ...draft.delayed].map((range) => Math.abs(range.unanswered?.order ?? 0)),
   );
   let doubtful = 0;
   draft.flights = draft.flights.map((flight, i) => {
@@ -64,7 +64,7 @@ function marked({ consumer, unanswered }: Flight, order: number, ends: boolean):
 /** Consumers that are gone name nothing any more. */
 export function unmark(draft: Draft, gone: ReadonlySet<number>): void {
   const isTheirs = ({ unanswered }: { unanswered?: Unanswered }) => unanswered && gone.has(unanswered.consumer);
-  if (![...draft.flights, ...draft.returned].some(isTheirs)) return;
+  if (![...draft.flights, ...draft.returned, ...draft.delayed].some(isTheirs)) return;
   const without = <R extends { unanswered?: Unanswered }>(range: R): R => {
     if (!isTheirs(range)) return range;
     const { unanswered, ...rest } = range;
@@ -72,6 +72,7 @@ export function unmark(draft: Draft, gone: ReadonlySet<number>): void {
   };
   draft.flights = draft.flights.map(without);
   draft.returned = draft.returned.map(without);
+  draft.delayed = draft.delayed.map(without);
 }
 
 /** Whether nobody can say which delivery is meant, nor what came before all of them. */

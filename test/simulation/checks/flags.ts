@@ -46,6 +46,7 @@ function roomMade({ absorbed, prefetchMax, standings, mayExpire }: Flagging): nu
     else if (entry.kind === 'transact')
       room += total(entry.settles.flatMap((s) => ('deliveries' in s ? s.deliveries : [])));
     else if (entry.kind === 'receive') room += entry.max;
+    else if ('upTo' in entry) room += entry.upTo ? prefetchMax : 1;
     else if (entry.kind.endsWith('-up-to')) room += prefetchMax;
     else if (entry.kind === 'send') room += total(entry.runs.filter((run) => run.expires > 0));
   }

@@ -33,17 +33,19 @@ export class Holders {
   take(name: string, arrival: Arrival, sent: Sent, isStray: boolean): number {
     const { who, connection, queue, messageId, until, isAuto } = arrival;
     const takeovers = this.#takeovers.get(queue) ?? 0;
+    // A dead letter is persistent, whatever it was before.
+    const isTransient = sent.isTransient && queue === sent.queue;
     const before = this.#holdings.get(name);
     if (before) {
       const isOver = before.isFree || before.until <= this.#now() + this.#slackMs;
-      const mayRepeat = isOver || !sent.isTransient;
+      const mayRepeat = isOver || !isTransient;
       must(mayRepeat, 'a message that is not persistent is never pushed twice', messageId, before.who, who);
       const isExcused = isOver || isStray || before.isDoubtful || before.takeovers < takeovers;
       must(isExcused, 'a message is with one consumer at a time', messageId, before.who, who);
     }
     // Two masters gave it to one consumer: what that says to the first holds for the second.
     const isDoubtful = before?.who === who && before.isFree;
-    const isFree = isAuto && !sent.isTransient;
+    const isFree = isAuto && !isTransient;
     this.#holdings.set(name, { who, connection, until, takeovers, isFree, isDoubtful });
     const mine = [...(this.#byHolder.get(who) ?? []), name];
     this.#byHolder.set(who, mine);

@@ -10,13 +10,13 @@ const OUTGOING_BYTES = 14;
 
 /** Every message that was sent is ready, in flight, or done in a way that is counted. */
 export function checkCounts(shard: string, state: State, standing: number): void {
-  const { counts, flights, outgoing, apart, next } = state;
+  const { counts, flights, delayed, outgoing, apart, next } = state;
   const { sent, acknowledged, deadLettered, expired, purged, dropped } = counts;
   const done = acknowledged + deadLettered + expired + purged + dropped;
-  const live = readyCount(state) + total(flights) + total(outgoing);
+  const live = readyCount(state) + total(flights) + total(delayed) + total(outgoing);
   must(apart.length === 0, 'no body is missing that is needed', shard, apart);
   must(sent === live + done && sent === next - 1, 'what was sent is accounted for', shard, counts, live, next);
-  must(standing === live, 'what stands is ready, in flight or outgoing', shard, standing, live);
+  must(standing === live, 'what stands is ready, in flight, delayed or outgoing', shard, standing, live);
 }
 
 export function checkBounds(shard: string, state: State, octets: number, limits: Limits): void {
@@ -27,8 +27,10 @@ export function checkBounds(shard: string, state: State, octets: number, limits:
   }
   const connected = consumers.filter(({ connection }) => connection !== '').length;
   must(connected <= limits.consumersPerShard, 'a shard has so many consumers and no more', shard, connected);
-  const flying = total(flights);
+  const flying = total(flights) + total(state.delayed);
   must(flying <= limits.inFlightPerShard, 'a shard holds so many in flight and no more', shard, flying);
+  const delayed = total(state.delayed);
+  must(delayed <= Math.floor(limits.inFlightPerShard / 2), 'so many are delayed and no more', shard, delayed);
   must(outgoing.length <= outgoingMax(limits), 'so much waits for another shard and no more', shard, outgoing);
   must(state.awaited.length <= ASLEEP_MAX, 'few sleep for a shard', shard, state.awaited);
   must(octets <= STATE_BYTES_MAX, 'the state is bounded', shard, octets);

@@ -17,6 +17,8 @@ export type ConsumerOptions = {
   /** The share of deliveries that it rejects, and of those that it never answers. */
   readonly rejects: number;
   readonly forgets: number;
+  /** How long it wants what it rejects to wait, at most, and the shares of that for which it wants that, or no delivery more. */
+  readonly requeues?: { readonly delayMs: number; readonly later: number; readonly never: number };
   /** What begins like this it rejects, however well it is. */
   readonly refuses?: string;
   /** How often its connection may break, about. */
@@ -82,10 +84,20 @@ export class Consumer {
     const isRefused = refuses !== undefined && Buffer.from(frame.body).toString().startsWith(refuses);
     const isRejected = isRefused || (!this.#isWell && prng.chance(rejects));
     const life = this.#life;
-    schedule.after(prng.latency(thinkMs), () => this.#settle(frame, isRejected, life, TRIES));
+    const wish = isRejected ? this.#wish() : {};
+    schedule.after(prng.latency(thinkMs), () => this.#settle(frame, isRejected, wish, life, TRIES));
   }
 
-  #settle(frame: Frame, isRejected: boolean, life: number, tries: number): void {
+  /** What it wants to become of what it rejects. */
+  #wish(): Headers {
+    const { prng } = this.#world;
+    const { later, never, delayMs } = this.#options.requeues ?? { later: 0, never: 0, delayMs: 0 };
+    if (later + never === 0) return {};
+    if (prng.chance(never)) return { requeue: 'false' };
+    return prng.chance(later) ? { delay: String(prng.between(0, delayMs)) } : {};
+  }
+
+  #settle(frame: Frame, isRejected: boolean, wish: Headers, life: number, tries: number): void {
     const { schedule, witness } = this.#world;
     if (life !== this.#life) return;
     if (tries === 0) {
@@ -94,11 +106,12 @@ export class Consumer {
     }
     let isDone = false;
     witness.history.settling(this.#who, this.#options.queue, frame, this.#options.ack, isRejected);
-    this.#client.send([{ command: isRejected ? 'NACK' : 'ACK', headers: this.#naming(frame) }], () => {
+    const headers = { ...this.#naming(frame), ...wish };
+    this.#client.send([{ command: isRejected ? 'NACK' : 'ACK', headers }], () => {
       isDone = true;
     });
     schedule.after(PATIENCE_MS, () => {
-      if (!isDone) this.#settle(frame, isRejected, life, tries - 1);
+      if (!isDone) this.#settle(frame, isRejected, wish, life, tries - 1);
     });
   }
 

@@ -15,6 +15,8 @@ export type PullerOptions = {
   readonly rejects: number;
   readonly forgets: number;
   readonly extends: number;
+  /** How long it wants what it rejects to wait, at most. Default: not at all. */
+  readonly delayMs?: number;
   /** The share of pulls whose client goes before it has its reply. Only a process of one's own is told. */
   readonly hangsUp?: number;
   /** How long it rests between pulls, about. */
@@ -83,15 +85,18 @@ export class Puller {
 
   #take(delivery: Delivery, until: number): void {
     const { witness, schedule, prng } = this.#world;
-    const { queue, visibilityMs, rejects, forgets, extends: extending } = this.#options;
+    const { queue, visibilityMs, rejects, forgets, extends: extending, delayMs = 0 } = this.#options;
     const { history } = witness;
     history.pulled(this.#name, queue, delivery, until);
     if (prng.chance(forgets)) return;
     const verb = prng.chance(rejects) ? 'reject' : 'acknowledge';
+    const wish = verb === 'reject' && delayMs > 0 ? ({ afterMs: prng.between(0, delayMs) } as const) : undefined;
     const settle = () => {
       if (verb === 'acknowledge') history.acknowledging(queue, delivery.messageId);
       else history.letGo(queue, delivery.messageId);
-      this.#site.request(verb, requests[verb]([delivery.token]), { onReply: (told) => witness.told(told) });
+      const [token, onReply] = [delivery.token, (told: readonly Settlement[]) => witness.told(told)];
+      const work = verb === 'acknowledge' ? requests.acknowledge([token]) : requests.reject([token], wish);
+      this.#site.request(verb, work, { onReply });
     };
     schedule.after(prng.latency(visibilityMs / 3), () => {
       if (!prng.chance(extending)) return settle();

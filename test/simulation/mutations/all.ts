@@ -8,6 +8,7 @@ import type { Mutation } from './mutation.ts';
 import { ofOctets } from './octets.ts';
 import { ofPulls } from './pulls.ts';
 import { ofQueues } from './queues.ts';
+import { ofRejections } from './rejections.ts';
 import { ofTopics } from './topics.ts';
 import { ofTransactions } from './transactions.ts';
 
@@ -23,4 +24,5 @@ export const mutations: readonly Mutation[] = [
   ...ofOctets,
   ...ofPulls,
   ...ofTransactions,
+  ...ofRejections,
 ];

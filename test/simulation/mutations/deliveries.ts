@@ -43,7 +43,7 @@ export const ofDeliveries: readonly Mutation[] = [
   mutation(
     'a rejected message is taken for consumed',
     'shard/absorb/end.ts',
-    'endAll(draft, landFlights(draft, delivery));',
+    'endAll(draft, landFlights(draft, delivery), requeue, context);',
     'draft.counts.acknowledged += total(landFlights(draft, delivery));',
   ),
   mutation(

@@ -9,6 +9,7 @@ import { management } from './management.ts';
 import { pull } from './pull.ts';
 import { push } from './push.ts';
 import { redelivery } from './redelivery.ts';
+import { refusal } from './refusal.ts';
 import { transaction } from './transaction.ts';
 import { transient } from './transient.ts';
 import type { Workload } from './workload.ts';
@@ -27,6 +28,7 @@ export const workloads: readonly [Workload, ...Workload[]] = [
   crowd,
   cumulative,
   transaction,
+  refusal,
 ];
 
 /** Each seed has its workload; consecutive seeds go through all of them. */

@@ -39,7 +39,6 @@ it.each<Asked>([
   ['SUBSCRIBE', 'topic', { exclusive: 'true', 'prefetch-count': '1' }],
   ['SUBSCRIBE', 'queue', { browser: 'true', persistent: 'true' }],
   ['UNSUBSCRIBE', undefined, { id: '1', exclusive: 'true' }],
-  ['NACK', undefined, { id: '1', durable: 'true' }],
 ])('other headers travel, or mean nothing there: %s to a %s', (...asked) => {
   expect(refusalOf(...asked)).toBeUndefined();
 });

@@ -1,0 +1,69 @@
+import { type Mutation, mutation } from './mutation.ts';
+
+/** What is rejected for a while, or for good. */
+export const ofRejections: readonly Mutation[] = [
+  mutation(
+    'what is rejected for a while is ready at once',
+    'shard/state/flights.ts',
+    "return typeof requeue === 'number' && requeue > now;",
+    "return typeof requeue === 'number' && requeue < 0 * now;",
+  ),
+  mutation(
+    'what is rejected for good is ready again',
+    'shard/state/flights.ts',
+    "if (requeue === 'never' && context.deadLetters && !isUnsure(draft, flight)) {",
+    "if (requeue === 'never' && !context.deadLetters && !isUnsure(draft, flight)) {",
+  ),
+  mutation(
+    'delays never pass',
+    'shard/state/delayed.ts',
+    'const due = draft.delayed.filter(({ until }) => until <= now);',
+    'const due = draft.delayed.filter(({ until }) => until <= 0 * now);',
+  ),
+  {
+    name: 'delays pass too soon',
+    patches: [
+      {
+        file: 'lib/shard/state/delayed.ts',
+        search: 'const due = draft.delayed.filter(({ until }) => until <= now);',
+        replace: 'const due = draft.delayed.filter(({ until }) => until <= now + 1000);',
+      },
+      {
+        file: 'lib/shard/state/delayed.ts',
+        search: 'draft.delayed = draft.delayed.filter(({ until }) => until > now);',
+        replace: 'draft.delayed = draft.delayed.filter(({ until }) => until > now + 1000);',
+      },
+    ],
+  },
+  mutation(
+    'what is delayed is left to a ring',
+    'shard/conclude/wake-up.ts',
+    '[...flights.map(({ deadline }) => deadline), ...delayed.map(({ until }) => until)]',
+    '[...flights.map(({ deadline }) => deadline), ...delayed.slice(delayed.length).map(({ until }) => until)]',
+  ),
+  mutation('any number is delayed', 'shard/state/delayed.ts', 'while (beyond > 0) {', 'while (beyond > 1000) {'),
+  mutation(
+    'what is delayed takes no room',
+    'shard/plan/window.ts',
+    'limits.inFlightPerShard - total(draft.flights) - total(draft.delayed)',
+    'limits.inFlightPerShard - total(draft.flights)',
+  ),
+  mutation(
+    'what is delayed lets go of its body',
+    'shard/state/discard.ts',
+    'const drawn = [...flights, ...returned, ...delayed, ...outgoing]',
+    'const drawn = [...flights, ...returned, ...delayed.slice(delayed.length), ...outgoing]',
+  ),
+  mutation(
+    'a takeover takes no account of delays that have passed',
+    'shard/absorb/absorb.ts',
+    'const late = again + passDeadlines',
+    'const late = 0 * again + passDeadlines',
+  ),
+  mutation(
+    'what comes back before its time is not suspected after a takeover',
+    'shard/state/delayed.ts',
+    'const suspect = draft.isAbsorbedAgain && !transient;',
+    'const suspect = draft.isAbsorbedAgain && transient;',
+  ),
+];
