@@ -18,11 +18,11 @@ async function torment(store: 'lmdb' | 'dynamodb'): Promise<void> {
 }
 
 describe('brokers and clients in processes of their own, under faults', () => {
-  it('lose nothing, invent nothing and flag what they repeat on lmdb', () => torment('lmdb'), 120_000);
+  it('lose nothing, invent nothing and flag what they repeat on lmdb', () => torment('lmdb'), 240_000);
 
   it.skipIf(!dynamoAvailable())(
     dynamoTitle('lose nothing, invent nothing and flag what they repeat'),
     () => torment('dynamodb'),
-    120_000,
+    240_000,
   );
 });

@@ -34,6 +34,7 @@ export type Outcome = Verdict & {
 const QUEUES = ['chaos.a', 'chaos.b'];
 const DRAIN_MS = 90_000;
 const LOOK_MS = 250;
+const BEGIN_MS = 60_000;
 const everyStore: readonly FaultKind[] = [
   'kill',
   'kill both',
@@ -67,6 +68,7 @@ export async function runChaos({ store, seconds, seed, faults, isContained }: Ch
     brokers.start();
     const urls = { tcp: `tcp://${stomp.address}`, ws: `ws://${rest.address}`, http: `http://${rest.address}` };
     clients = new Clients(folder, urls, QUEUES);
+    await atWork(clients);
     const victims = { brokers, clients, history, lines: [rest, stomp], prng: new Prng(seed) };
     const kinds = faults ?? [...everyStore, ...(store === 'lmdb' ? (['full disk'] as const) : [])];
     await torment(victims, kinds, performance.now() + seconds * 1000);
@@ -84,6 +86,13 @@ export async function runChaos({ store, seconds, seed, faults, isContained }: Ch
     for (const door of [rest, stomp]) door.close();
     await engine?.stop();
   }
+}
+
+/** On a slow machine the clients take longer to begin than faults last: these wait for a message that is confirmed. */
+async function atWork({ histories }: Clients): Promise<void> {
+  const end = performance.now() + BEGIN_MS;
+  const isAtWork = () => readHistories(histories).some(({ kind }) => kind === 'confirmed');
+  while (!isAtWork() && performance.now() < end) await sleep(LOOK_MS);
 }
 
 /** Nothing may be lost, invented, or repeated without saying so; and what was sent comes out in the end. */
