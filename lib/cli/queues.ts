@@ -52,6 +52,9 @@ function columnsFor(queues: readonly Queue[]): readonly Column<Queue>[] {
   if (queues.some(({ deadLettersWaiting }) => deadLettersWaiting > 0)) {
     columns.push(figure('UNTAKEN', ({ deadLettersWaiting }) => deadLettersWaiting));
   }
+  if (queues.some(({ sentOnWaiting }) => sentOnWaiting > 0)) {
+    columns.push(figure('SENT ON', ({ sentOnWaiting }) => sentOnWaiting));
+  }
   if (queues.some(({ missing }) => missing > 0)) columns.push(figure('MISSING', ({ missing }) => missing));
   if (queues.some((queue) => stateOf(queue) !== '')) columns.push({ head: 'STATE', kind: 'text', of: stateOf });
   return columns;

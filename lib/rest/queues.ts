@@ -26,8 +26,13 @@ const queueInfo = z.object({
   deadLettersWaiting: count.check(
     z.describe('Those in flight that the dead-letter queue does not take now: they wait, and are tried again.'),
   ),
+  sentOnWaiting: count.check(
+    z.describe('Messages that transactions sent from here to other destinations, which have not taken them yet.'),
+  ),
   heldUp: z.optional(
-    z.boolean().check(z.describe('True while so many of these wait that nothing is delivered until some are taken.')),
+    z
+      .boolean()
+      .check(z.describe('True while so many dead letters wait that nothing is delivered until some are taken.')),
   ),
   missing: count.check(
     z.describe('Messages that nobody can deliver, since their bodies are missing. A purge removes them.'),

@@ -17,6 +17,8 @@ export type Moment =
     }
   /** The acknowledgement of it is confirmed. */
   | { readonly kind: 'acked'; readonly number: number }
+  /** Its consumer wants it to come again, now or later, or to be a dead letter. */
+  | { readonly kind: 'rejecting'; readonly number: number }
   /** What was done to the brokers, the clients or the network. */
   | { readonly kind: 'fault'; readonly what: string }
   /** A broker is the master from here on. */

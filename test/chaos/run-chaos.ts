@@ -115,16 +115,16 @@ function placeOf(folder: string, endpoint: string | undefined): Place {
   return { name: 'dynamodb', folder: undefined, args };
 }
 
-type Listing = { readonly queues: readonly { name: string; depth: number; inFlight: number }[] };
+type Listing = { readonly queues: readonly { name: string; depth: number; inFlight: number; delayed: number }[] };
 
-/** True once nothing is ready and nothing is in flight, dead letters included. */
+/** True once nothing is ready, in flight or delayed, dead letters included. */
 async function drained(address: string, queues: readonly string[]): Promise<boolean> {
   const end = performance.now() + DRAIN_MS;
   while (performance.now() < end) {
     const reply = await fetch(`http://${address}/v1/queues`).catch(() => undefined);
     const listing = reply?.ok ? ((await reply.json()) as Listing) : undefined;
     const found = listing?.queues ?? [];
-    const isEmpty = found.every(({ depth, inFlight }) => depth + inFlight === 0);
+    const isEmpty = found.every(({ depth, inFlight, delayed }) => depth + inFlight + delayed === 0);
     if (isEmpty && queues.every((queue) => found.some(({ name }) => name === queue))) return true;
     await sleep(LOOK_MS);
   }

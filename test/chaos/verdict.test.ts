@@ -43,3 +43,9 @@ it('a dead letter is a message of its own, and a delivery of the one that was se
   const verdict = judge(eventsOf([sending(1), confirmed(1), got(1, 's'), got(1, 's', false, 'DLQ.q')]));
   expect(verdict).toMatchObject({ lost: [], unflagged: [], unexpected: [] });
 });
+
+it('a message that was rejected and never came again is lost, whether it was confirmed or not', () => {
+  const rejecting = (number: number): Moment => ({ kind: 'rejecting', number });
+  const moments = [sending(1), got(1, 's'), rejecting(1), sending(2), got(2, 's'), rejecting(2), got(2, 's', true)];
+  expect(judge(eventsOf(moments)).lost).toEqual([1]);
+});

@@ -6,7 +6,7 @@ export type Verdict = {
   readonly confirmed: number;
   /** Messages that arrived at least once. */
   readonly delivered: number;
-  /** Confirmed, and never arrived. */
+  /** Confirmed, and never arrived; or rejected at its one arrival. */
   readonly lost: readonly number[];
   /** Arrivals that nobody sent, or with another body, or on another queue. */
   readonly unexpected: readonly string[];
@@ -39,6 +39,7 @@ export function judge(events: readonly Event[]): Verdict {
   const opened = new Map<string, number>();
   const arrivals = new Map<number, Got[]>();
   const faults = new Map<string, number>();
+  const rejected = new Set<number>();
   const unexpected: string[] = [];
   let masters = 0;
   for (const event of events) {
@@ -51,6 +52,9 @@ export function judge(events: readonly Event[]): Verdict {
         break;
       case 'confirmed':
         confirmed.add(event.number);
+        break;
+      case 'rejecting':
+        rejected.add(event.number);
         break;
       case 'fault':
         faults.set(event.what, (faults.get(event.what) ?? 0) + 1);
@@ -74,7 +78,10 @@ export function judge(events: readonly Event[]): Verdict {
     sent: sent.size,
     confirmed: confirmed.size,
     delivered: arrivals.size,
-    lost: [...confirmed].filter((number) => !arrivals.has(number)),
+    lost: [
+      ...[...confirmed].filter((number) => !arrivals.has(number)),
+      ...[...rejected].filter((number) => arrivals.get(number)?.length === 1),
+    ],
     unexpected,
     flagged: total((one) => one.flagged),
     unflagged: all.flatMap(({ number, unflagged }) => Array.from({ length: unflagged }, () => number)),

@@ -2,6 +2,7 @@ import type { IMessage } from '@stomp/stompjs';
 import { describe, expect, it } from 'vitest';
 import { startBrokerProcess } from '../broker-process.ts';
 import { temporaryFolder } from '../folders.ts';
+import { Prng } from '../simulation/prng.ts';
 import { type Connected, connect, sendWithReceipt, subscribe } from '../stomp-clients.ts';
 
 const MESSAGES = 10_000;
@@ -84,6 +85,9 @@ async function bodiesIn(url: string, queue: string): Promise<string[]> {
 describe('a transfer between queues in transactions, whose broker is killed with SIGKILL', () => {
   it(`moves each of ${MESSAGES} messages once, through ${KILLS} kills`, async () => {
     using folder = temporaryFolder();
+    const seed = Date.now() % 2 ** 31;
+    const prng = new Prng(seed);
+    process.stdout.write(`kills by seed ${seed}\n`);
     const progress = new Progress();
     const first = startBrokerProcess(['--data', folder.path]);
     await fill((await first.ready).url);
@@ -93,7 +97,7 @@ describe('a transfer between queues in transactions, whose broker is killed with
       const { webSocketUrl, stompUrl } = await broker.ready;
       const from = progress.count;
       const clients = await Promise.all([webSocketUrl, stompUrl].map((url) => startTransfer(url, progress)));
-      await progress.until(from + 10 + Math.floor(Math.random() * 400));
+      await progress.until(from + 10 + prng.between(0, 400));
       await broker.end('SIGKILL');
       await Promise.all(clients.map(({ closed }) => closed));
     }

@@ -25,7 +25,9 @@ export type QueueInfo = {
   readonly delayed: number;
   /** Those in flight that the dead-letter queue does not take now: they wait, and are tried again. */
   readonly deadLettersWaiting: number;
-  /** True while so many of these wait that nothing is delivered: see `outgoingBytes` of the limits. */
+  /** Messages that transactions sent from here to other destinations, which have not taken them yet. */
+  readonly sentOnWaiting: number;
+  /** True while so many dead letters wait that nothing is delivered: see `outgoingBytes` of the limits. */
   readonly heldUp?: boolean | undefined;
   /** Messages that nobody can deliver, since their bodies are missing from the store. A purge removes them. */
   readonly missing: number;
@@ -122,7 +124,7 @@ export async function listQueueNames(
 
 function nothingIn(name: string): QueueInfo {
   const counts = { sent: 0, acknowledged: 0, deadLettered: 0, expired: 0, purged: 0, dropped: 0 };
-  const none = { depth: 0, inFlight: 0, delayed: 0, deadLettersWaiting: 0, missing: 0, consumers: 0 };
+  const none = { depth: 0, inFlight: 0, delayed: 0, deadLettersWaiting: 0, sentOnWaiting: 0, missing: 0, consumers: 0 };
   return { name, ...none, oldestAgeSeconds: 0, counts };
 }
 
@@ -138,6 +140,7 @@ function infoOf(broker: Broker, name: string, head: Head | undefined): QueueInfo
     inFlight,
     delayed,
     deadLettersWaiting: waitingFor(draft),
+    sentOnWaiting: total(draft.onward),
     ...(isFullOfOutgoing(draft, broker.limits) ? { heldUp: true } : {}),
     missing: total(draft.apart),
     consumers,

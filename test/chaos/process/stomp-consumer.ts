@@ -9,6 +9,10 @@ import { confirm, keepConnected } from './stomp-session.ts';
 const CUMULATIVE = 5;
 /** What is done with a message takes a while: at any fault, some are in flight. */
 const WORK_MS = 60;
+/** The share of messages that it rejects, that of them which it wants no more, and how long the others are to wait. */
+const REJECTED = 0.1;
+const REFUSED = 0.2;
+const DELAY_MS = 2000;
 
 const duty = readDuty();
 using history = new History(duty.history);
@@ -45,7 +49,19 @@ function begin(connected: Client, number: number): void {
 async function settle(connected: Client, message: IMessage, numbers: readonly number[]): Promise<void> {
   if (duty.ack === 'client-individual') await sleep(Math.random() * WORK_MS);
   if (!connected.connected) return;
+  const [number] = numbers;
+  if (duty.ack === 'client-individual' && number !== undefined && Math.random() < REJECTED) {
+    history.note({ kind: 'rejecting', number });
+    await confirm(connected, (receipt) => message.nack({ receipt, ...wish() }));
+    return;
+  }
   if (await confirm(connected, (receipt) => message.ack({ receipt }))) {
     for (const number of numbers) history.note({ kind: 'acked', number });
   }
+}
+
+/** What it wants to become of what it rejects. */
+function wish(): StompHeaders {
+  if (Math.random() < REFUSED) return { requeue: 'false' };
+  return { delay: String(Math.floor(Math.random() * DELAY_MS)) };
 }

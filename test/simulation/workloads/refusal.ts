@@ -11,10 +11,10 @@ export const refusal: Workload = {
   chaosMs: 60_000,
   begin(world, site) {
     const queue = 'errands';
-    const common = { queue, restMs: 300, transient: 0.1, expiring: 0 };
-    const producers = [1, 2].map((n) => new Producer(world, site, `p${n}`, { ...common, count: 20 }));
-    const bad = { queue, prefetch: 3, thinkMs: 60, rejects: 0.4, forgets: 0.03 } as const;
-    const requeues = { delayMs: 6000, later: 0.5, never: 0.2 };
+    const common = { queue, restMs: 150, transient: 0.1, expiring: 0 };
+    const producers = [1, 2].map((n) => new Producer(world, site, `p${n}`, { ...common, count: 30 }));
+    const bad = { queue, prefetch: 2, thinkMs: 150, rejects: 0.4, forgets: 0.03 } as const;
+    const requeues = { delayMs: 3000, later: 0.7, never: 0.1 };
     const consumers = [
       new Consumer(world, site, 'c1', { ...bad, ack: 'client-individual', requeues }),
       new Consumer(world, site, 'c2', { ...bad, ack: 'client', requeues }),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { stateOfHead } from '../../../lib/broker/shards.ts';
+import { describeQueue } from '../../../lib/broker/verbs/queues.ts';
 import { receive } from '../../../lib/broker/verbs/receive.ts';
 import { send } from '../../../lib/broker/verbs/send.ts';
 import { readToken } from '../../../lib/broker/verbs/settling.ts';
@@ -52,7 +53,7 @@ describe('a transaction whose store fails', () => {
 
   it('is committed where it cannot be seen whether its targets have taken what it sent', async () => {
     let isDecided = false;
-    const { run, depth } = brokerOn((inner) => ({
+    const { broker, run, depth } = brokerOn((inner) => ({
       async append(shard, append) {
         if (shard === '/queue/other') throw throttled;
         return await inner.append(shard, append);
@@ -69,6 +70,7 @@ describe('a transaction whose store fails', () => {
     }));
     expect((await run(sending)).code).toBe('committed');
     expect(await depth('q')).toBe(1);
+    expect(await describeQueue(broker, 'q')).toMatchObject({ depth: 1, sentOnWaiting: 1 });
   });
 
   it('is taken by its target once it is written there, though the queue could not be listed', async () => {
