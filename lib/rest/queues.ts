@@ -32,7 +32,7 @@ const queueInfo = z.object({
   heldUp: z.optional(
     z
       .boolean()
-      .check(z.describe('True while so many dead letters wait that nothing is delivered until some are taken.')),
+      .check(z.describe('True while nothing is delivered, since so many dead letters wait, or delayed messages.')),
   ),
   missing: count.check(
     z.describe('Messages that nobody can deliver, since their bodies are missing. A purge removes them.'),

@@ -228,8 +228,8 @@ function requeuedOf(frame: Frame, { visibilityMaxMs: most }: Limits): Requeued {
     const allowed = `a whole number of milliseconds, at most ${most}`;
     throw new BrokerError('INVALID_HEADER', `The header delay is ${allowed}, not "${delay.slice(0, 64)}".`);
   }
-  if (isNever) {
-    throw new BrokerError('INVALID_HEADER', 'A NACK has requeue:false or a delay, and not both.');
-  }
-  return { requeue: { afterMs: Number(delay) } };
+  const afterMs = Number(delay);
+  if (!isNever) return { requeue: { afterMs } };
+  if (afterMs === 0) return { requeue: 'never' };
+  throw new BrokerError('INVALID_HEADER', 'A NACK has requeue:false or a delay, and not both.');
 }

@@ -29,7 +29,7 @@ export function checkCommit(
   must(sent === live + done, 'what was sent is accounted for', state.counts, state);
   must(sent === state.next - 1, 'every message sent has a sequence', sent, state.next);
   must(standings.size === live, 'what stands is ready, in flight, delayed or outgoing', standings.size, state);
-  const reasons = new Reasons(history, before.state, absorbed, turn, outcomes, context);
+  const reasons = new Reasons(history, absorbed, turn, outcomes, context);
   for (let sequence = 1; sequence < state.next; sequence++) {
     const was = before.standings.get(sequence) ?? (sequence >= before.state.next ? fresh : undefined);
     const is = standings.get(sequence);
@@ -109,7 +109,6 @@ export function checkBounds(state: State, limits: Limits): void {
   }
   const most = limits.inFlightPerShard;
   must(total(flights) + total(delayed) <= most, 'a shard holds so many in flight and no more', flights, delayed);
-  must(total(delayed) <= Math.floor(most / 2), 'so many are delayed and no more', delayed);
   const waiting = Math.ceil(limits.outgoingBytes / OUTGOING_BYTES) + most;
   must(outgoing.length <= waiting, 'so much waits for another shard and no more', outgoing);
   must(state.recent.length <= 16 && state.repeated.length <= 32 && state.sources.length <= 8, 'memory is bounded');

@@ -19,9 +19,7 @@ export function checkPlan(
     allowSuspicion(history, state, standings, entries, turn, context);
   }
   const planned = new Set<number>();
-  // Where more are delayed than may be, the soonest come back.
-  const mayCrowd = entries.some((entry) => 'requeue' in entry && typeof entry.requeue === 'number');
-  const isWaiting = (sequence: number) => !mayCrowd && (standings.get(sequence)?.until ?? 0) > context.now;
+  const isWaiting = (sequence: number) => (standings.get(sequence)?.until ?? 0) > context.now;
   for (const { consumer, messages } of turn.deliveries) {
     must(messages.length > 0, 'a delivery has messages');
     for (const { sequence, attempt, redelivered, key, index, message } of messages) {

@@ -1,7 +1,6 @@
 import type { DeliveryRange, Entry, Request } from '../../lib/shard/codec/entry.ts';
-import { type Context, total } from '../../lib/shard/state/draft.ts';
+import type { Context } from '../../lib/shard/state/draft.ts';
 import { endOf } from '../../lib/shard/state/ranges.ts';
-import type { State } from '../../lib/shard/state/state.ts';
 import type { Outcomes, Turn } from '../../lib/shard/turn.ts';
 import type { History, Standing } from './shard-ledger.ts';
 import { FIRST_EPOCH } from './shard-world.ts';
@@ -12,20 +11,10 @@ export class Reasons {
   readonly #absorbed: readonly Entry[];
   readonly #context: Context;
   readonly #forwarded: ReadonlySet<number>;
-  /** How many were delayed before. */
-  readonly #delayed: number;
   readonly #planned = new Map<number, { consumer: number; isOver: boolean }>();
 
-  constructor(
-    history: History,
-    before: State,
-    absorbed: readonly Entry[],
-    turn: Turn,
-    outcomes: Outcomes,
-    context: Context,
-  ) {
+  constructor(history: History, absorbed: readonly Entry[], turn: Turn, outcomes: Outcomes, context: Context) {
     this.#history = history;
-    this.#delayed = total(before.delayed);
     this.#absorbed = absorbed;
     this.#context = context;
     const taken = (outcomes.forwarded ?? []).filter(({ outcome }) => outcome === 'taken');
@@ -75,13 +64,11 @@ export class Reasons {
     return only && this.#isRejected(sequence, was);
   }
 
-  /** Where one rejection for a while came in, and nothing else, and few are delayed: until when. Else 0. */
+  /** Where one rejection for a while came in, and nothing else: until when. Else 0. */
   waitsUntil(sequence: number, was: Standing): number {
-    const { now, limits } = this.#context;
     const [one, other] = this.#absorbed;
-    if (one?.kind !== 'reject' || other || typeof one.requeue !== 'number' || one.requeue <= now) return 0;
-    const isCrowded = total(one.deliveries) > 1 || this.#delayed >= Math.floor(limits.inFlightPerShard / 2);
-    return !isCrowded && this.#isRejected(sequence, was) ? one.requeue : 0;
+    if (one?.kind !== 'reject' || other || typeof one.requeue !== 'number') return 0;
+    return one.requeue > this.#context.now && this.#isRejected(sequence, was) ? one.requeue : 0;
   }
 
   #isRejected(sequence: number, { attempt, consumer }: Standing): boolean {

@@ -23,8 +23,8 @@ async function ask(method: string, path: string, json?: unknown) {
   return { status: response.status, json: (await response.json()) as Json };
 }
 
-async function stateOf(queue: string) {
-  return (await ask('GET', `/queues/${queue}`)).json;
+function expectQueue(queue: string) {
+  return expect.poll(async () => (await ask('GET', `/queues/${queue}`)).json, { timeout: 20_000 });
 }
 
 async function messageOf(raw: RawStomp): Promise<Frame> {
@@ -54,7 +54,7 @@ describe('a NACK with requeue:false', () => {
     expect(textOf(letter)).toBe('poison');
     expect(letter.headers).toMatchObject({ 'dead-letter-reason': 'rejected', 'delivery-count': '1' });
     const done = { depth: 0, inFlight: 0, counts: { acknowledged: 1, deadLettered: 1 } };
-    await expect.poll(() => stateOf(queue), { timeout: 10_000 }).toMatchObject(done);
+    await expectQueue(queue).toMatchObject(done);
     raw.destroy();
   });
 
@@ -66,7 +66,7 @@ describe('a NACK with requeue:false', () => {
     const staged = `NACK\n${named}\ntransaction:t\nrequeue:false\n\n\0`;
     await raw.confirm(`BEGIN\ntransaction:t\n\n\0${staged}COMMIT\ntransaction:t\nreceipt:c\n\n\0`, 'c');
     const deadLetters = () => ask('GET', `/queues/DLQ.${queue}/messages`);
-    await expect.poll(deadLetters, { timeout: 10_000 }).toMatchObject({ json: { messages: [{ body: 'poison' }] } });
+    await expect.poll(deadLetters, { timeout: 20_000 }).toMatchObject({ json: { messages: [{ body: 'poison' }] } });
     raw.destroy();
   });
 
@@ -80,18 +80,15 @@ describe('a NACK with requeue:false', () => {
 });
 
 describe('a NACK with a delay', () => {
-  it('gives the message again when so much time has passed, and others before it', async () => {
+  it('gives the message again when so much time has passed, and not before', async () => {
     const queue = freshName();
-    const raw = await consumerOf(queue, ['later', 'now']);
-    const [later, now] = await raw.messages(2);
+    const raw = await consumerOf(queue, ['later']);
+    const later = await messageOf(raw);
     const before = performance.now();
-    await raw.confirm(nack(later as Frame, 'delay:600\nreceipt:n'), 'n');
-    await expect.poll(() => stateOf(queue)).toMatchObject({ depth: 0, inFlight: 1, delayed: 1 });
-    raw.send(nack(now as Frame, 'requeue:true'));
-    const again = await raw.messages(2);
-    expect(again.map(textOf)).toEqual(['now', 'later']);
+    raw.send(nack(later, 'requeue:true\ndelay:600'));
+    const again = await messageOf(raw);
     expect(performance.now() - before).toBeGreaterThan(600 - ROUNDING_MS);
-    expect(again[1]?.headers).toMatchObject({ redelivered: 'true', JMSXDeliveryCount: '2' });
+    expect(again.headers).toMatchObject({ redelivered: 'true', JMSXDeliveryCount: '2' });
     raw.destroy();
   });
 
@@ -110,11 +107,11 @@ describe('a NACK with a delay', () => {
     const queue = freshName();
     const raw = await consumerOf(queue, ['later']);
     await raw.confirm(nack(await messageOf(raw), 'delay:3600000\nreceipt:n'), 'n');
-    await expect.poll(() => stateOf(queue)).toMatchObject({ delayed: 1, inFlight: 0 });
+    await expectQueue(queue).toMatchObject({ delayed: 1, inFlight: 0, depth: 0 });
     const shown = { json: { messages: [{ body: 'later', inFlight: false }] } };
     expect(await ask('GET', `/queues/${queue}/messages`)).toMatchObject(shown);
     expect(await ask('DELETE', `/queues/${queue}/messages`)).toMatchObject({ json: { purged: 1 } });
-    await expect.poll(() => stateOf(queue)).toMatchObject({ delayed: 0, depth: 0, counts: { purged: 1 } });
+    await expectQueue(queue).toMatchObject({ delayed: 0, depth: 0, counts: { purged: 1 } });
     raw.destroy();
   });
 });
@@ -131,7 +128,6 @@ describe('a rejection over REST', () => {
     const [message] = await receive(queue, 5);
     const before = performance.now();
     await ask('POST', '/deliveries/reject', { tokens: [message?.token], delaySeconds: 0.7 });
-    expect(await receive(queue)).toEqual([]);
     expect(await receive(queue, 10)).toMatchObject([{ body: 'later', deliveryCount: 2 }]);
     expect(performance.now() - before).toBeGreaterThan(700 - ROUNDING_MS);
   });

@@ -1,14 +1,14 @@
 import { once } from 'node:events';
 import type { Delivery } from '../../model/message.ts';
 import { windowOf } from '../../shard/plan/window.ts';
-import { total } from '../../shard/state/draft.ts';
+import { type Draft, total } from '../../shard/state/draft.ts';
 import { isDead } from '../../shard/state/lease.ts';
 import type { Head } from '../../store/port.ts';
 import type { Broker } from '../broker.ts';
 import type { Mastership } from '../inbox/leases.ts';
 import type { Line, Waiter } from '../lines.ts';
 import { append } from '../requests.ts';
-import { stateOfHead, viewHead } from '../shards.ts';
+import { viewHead } from '../shards.ts';
 import { lead } from '../turn/lead.ts';
 
 /** As many pulls go into an inbox at once: no more than a shard remembers, which tells a repeat of them. */
@@ -33,7 +33,7 @@ export async function serveLine(broker: Broker, shard: string, line: Line): Prom
         continue;
       }
       const head = await store.readHead(shard);
-      const { claimable, unasked } = look(broker, head);
+      const { claimable, unasked, untilDeadlineMs } = look(broker, head);
       const called = line.call(unasked, CALLED_MAX);
       if (called.length > 0) {
         await putIn(broker, shard, line, called);
@@ -45,7 +45,7 @@ export async function serveLine(broker: Broker, shard: string, line: Line): Prom
       else if (!isKept) line.dismiss(clock.now(), next);
       if (line.isEmpty) continue;
       const untilOver = isKept ? LOOK_AGAIN_MS : line.giveUpAt - clock.now();
-      const waitMs = Math.min(untilOver, untilDeadline(broker, head));
+      const waitMs = Math.min(untilOver, untilDeadlineMs);
       await store.awaitChange(shard, head, claimable > 0 ? Math.min(waitMs, LOOK_AGAIN_MS) : waitMs, awoken);
     }
   } catch (error) {
@@ -55,26 +55,27 @@ export async function serveLine(broker: Broker, shard: string, line: Line): Prom
   }
 }
 
+type Look = { readonly claimable: number; readonly unasked: number; readonly untilDeadlineMs: number };
+
 /**
  * What could be given out, and what of that nobody has asked for. A shard with as much in flight as it may have gives
  * nothing out: asking it would be a write for nothing.
  */
-function look(broker: Broker, head: Head | undefined): { readonly claimable: number; readonly unasked: number } {
-  if (!head) return { claimable: 0, unasked: 0 };
+function look(broker: Broker, head: Head | undefined): Look {
+  if (!head) return { claimable: 0, unasked: 0, untilDeadlineMs: Number.POSITIVE_INFINITY };
   const { clock, epoch, limits } = broker;
   const { ready, draft } = viewHead(broker, head);
   const claimable = Math.min(ready - draft.early, windowOf(draft, limits));
   const unasked = claimable - total(draft.pulls.map(({ max }) => ({ count: max })));
   // Who has asked may have died, and the master with him: somebody has to ring.
   const isLed = head.lease && !isDead(head.lease, clock.now(), epoch, limits);
-  return { claimable, unasked: isLed ? unasked : Math.max(unasked, Math.min(claimable, 1)) };
+  const untilDeadlineMs = untilDeadline(broker, draft);
+  return { claimable, unasked: isLed ? unasked : Math.max(unasked, Math.min(claimable, 1)), untilDeadlineMs };
 }
 
 /** A message whose deadline or delay passes becomes ready without any write. */
-function untilDeadline({ clock }: Broker, head: Head | undefined): number {
-  if (!head) return Number.POSITIVE_INFINITY;
+function untilDeadline({ clock }: Broker, { flights, delayed }: Draft): number {
   const now = clock.now();
-  const { flights, delayed } = stateOfHead(head);
   const deadlines = [...flights.map(({ deadline }) => deadline), ...delayed.map(({ until }) => until)]
     // What is past its deadline and not ready has had its last delivery: a turn takes it away.
     .filter((deadline) => deadline > now);

@@ -1,7 +1,8 @@
 import { asBrokerError, BrokerError } from '../../model/errors.ts';
+import type { Limits } from '../../model/limits.ts';
 import { oldestSince } from '../../shard/conclude/wake-up.ts';
 import { isFullOfOutgoing } from '../../shard/plan/window.ts';
-import { total } from '../../shard/state/draft.ts';
+import { type Draft, total } from '../../shard/state/draft.ts';
 import type { Counts, State } from '../../shard/state/state.ts';
 import { type DirectoryRecord, type Head, queueFamily } from '../../store/port.ts';
 import type { Broker } from '../broker.ts';
@@ -27,7 +28,10 @@ export type QueueInfo = {
   readonly deadLettersWaiting: number;
   /** Messages that transactions sent from here to other destinations, which have not taken them yet. */
   readonly sentOnWaiting: number;
-  /** True while so many dead letters wait that nothing is delivered: see `outgoingBytes` of the limits. */
+  /**
+   * True while nothing is delivered, since so many dead letters wait, or messages that are delayed: see `outgoingBytes`
+   * and `inFlightPerShard` of the limits.
+   */
   readonly heldUp?: boolean | undefined;
   /** Messages that nobody can deliver, since their bodies are missing from the store. A purge removes them. */
   readonly missing: number;
@@ -141,12 +145,17 @@ function infoOf(broker: Broker, name: string, head: Head | undefined): QueueInfo
     delayed,
     deadLettersWaiting: waitingFor(draft),
     sentOnWaiting: total(draft.onward),
-    ...(isFullOfOutgoing(draft, broker.limits) ? { heldUp: true } : {}),
+    ...(isHeldUp(draft, broker.limits) ? { heldUp: true } : {}),
     missing: total(draft.apart),
     consumers,
     oldestAgeSeconds,
     counts: draft.counts,
   };
+}
+
+/** Whether nothing is delivered until dead letters are taken, or delays are over. */
+function isHeldUp(draft: Draft, limits: Limits): boolean {
+  return isFullOfOutgoing(draft, limits) || total(draft.delayed) >= limits.inFlightPerShard;
 }
 
 /**

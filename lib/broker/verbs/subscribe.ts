@@ -1,6 +1,7 @@
 import type { Destination } from '../../model/destination.ts';
 import { BrokerError } from '../../model/errors.ts';
 import type { AckMode } from '../../model/message.ts';
+import { hasLeft } from '../../shard/absorb/repeats.ts';
 import type { LeaveReason } from '../../shard/codec/entry.ts';
 import type { Broker } from '../broker.ts';
 import { leaveShard, probeConsumers } from '../effects/probes.ts';
@@ -40,8 +41,9 @@ async function joinQueue(broker: Broker, subscription: Subscription): Promise<vo
   const { head, mastership } = await append(broker, shard, [{ id: consumer, request }], { ring: true });
   if (!head.state) await recordQueue(broker, destination.name);
   leadLater(broker, mastership);
-  const { consumers, draft } = viewHead(broker, head);
-  if (consumers === consumersPerShard && !draft.consumers.some(({ id }) => id === consumer)) {
+  const { draft } = viewHead(broker, head);
+  // Where a turn took the join before its repeat, there may be room again by now: the consumer was turned away all the same.
+  if (!draft.consumers.some(({ id }) => id === consumer) && !hasLeft(draft, consumer)) {
     await leaveShard(broker, shard, [{ id: consumer }], 'unsubscribed');
     // Some may be gone unnoticed: the next who comes finds room.
     await probeConsumers(broker, shard, draft.consumers);

@@ -10,6 +10,7 @@ import {
   endRejected,
   extendFlights,
   landFlights,
+  rejectReturned,
 } from '../state/flights.ts';
 import { endOf } from '../state/ranges.ts';
 import type { Reference } from '../state/reference.ts';
@@ -76,10 +77,11 @@ function countReady(draft: Draft, delivery: DeliveryRange): number {
 
 function reject(draft: Draft, delivery: DeliveryRange, requeue: Requeue | undefined, context: Context): void {
   endAll(draft, landFlights(draft, delivery), requeue, context);
-  // What was lost with its connection is back already, and so is what a delivery before this one left.
-  const isOfThis = ({ attempt, lost }: Returned) => !lost && attempt === delivery.attempt;
+  // What a delivery before this one left is back already.
+  const isOfThis = ({ attempt }: Returned) => attempt === delivery.attempt;
   for (const range of clearSuspects(draft, delivery, isOfThis)) {
-    endRejected(draft, { ...range, consumer: 0, pushing: false, deadline: 0 }, requeue, context);
+    if (range.lost) rejectReturned(draft, range, requeue, context);
+    else endRejected(draft, { ...range, consumer: 0, pushing: false, deadline: 0 }, requeue, context);
   }
 }
 

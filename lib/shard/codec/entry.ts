@@ -145,6 +145,10 @@ const kinds = [
   'purge',
   'kept-alive',
   'transact',
+  // With `requeue`: code that knows nothing of that reads none of them.
+  'reject',
+  'reject-up-to',
+  'reject-message',
 ] as const satisfies readonly Request['kind'][];
 
 /** In place of the time at which a message is ready again. */
@@ -154,7 +158,12 @@ const modes = ['auto', 'client', 'client-individual'] as const satisfies readonl
 const reasons = ['unsubscribed', 'lost', 'unanswered'] as const satisfies readonly LeaveReason[];
 
 export function encodeEntry(entry: Entry): Uint8Array {
-  return pack([kinds.indexOf(entry.kind), entry.id, entry.attempt, ...fields(entry)]);
+  return pack([kindNumber(entry), entry.id, entry.attempt, ...fields(entry)]);
+}
+
+function kindNumber(entry: Request): number {
+  const isRequeued = 'requeue' in entry && entry.requeue !== undefined;
+  return isRequeued ? kinds.lastIndexOf(entry.kind) : kinds.indexOf(entry.kind);
 }
 
 function fields(entry: Request): unknown[] {
@@ -194,7 +203,7 @@ function fields(entry: Request): unknown[] {
       return [
         entry.begun,
         entry.connection,
-        entry.settles.map((settle) => [kinds.indexOf(settle.kind), ...fields(settle)]),
+        entry.settles.map((settle) => [kindNumber(settle), ...fields(settle)]),
         entry.own.map((part) => [part.key, packRuns(part.runs), part.sizeBytes]),
         entry.onward.map((part) => [part.target, part.key, part.offset, part.count]),
       ];
@@ -213,7 +222,6 @@ function sizeOf({ sizeBytes }: { readonly sizeBytes?: number }): number[] {
   return sizeBytes === undefined ? [] : [sizeBytes];
 }
 
-/** Code that does not read it has the message ready again at once. */
 function packRequeue({ requeue }: { readonly requeue?: Requeue }): number[] {
   if (requeue === undefined) return [];
   return [requeue === 'never' ? NEVER : requeue];

@@ -4,14 +4,15 @@ import { endOf } from './ranges.ts';
 import { putBack } from './ready.ts';
 import type { Delayed } from './state.ts';
 
-/** Of all that may be in flight, this share may be delayed at most: nobody stops a shard by rejections alone. */
-const SHARE = 2;
-
 /**
- * Keeps messages from being ready until their time has come. Where more are delayed than may be, the soonest are ready
- * at once.
+ * Keeps messages from being ready until their time has come. They count among what may be in flight: where there is no
+ * room for them, they are ready at once.
  */
 export function delay(draft: Draft, delayed: Delayed, { limits }: Pick<Context, 'limits'>): void {
+  if (total(draft.flights) + total(draft.delayed) + delayed.count > limits.inFlightPerShard) {
+    bringBack(draft, delayed);
+    return;
+  }
   let at = draft.delayed.length;
   while (at > 0 && (draft.delayed[at - 1] as Delayed).until > delayed.until) at--;
   const before = draft.delayed[at - 1];
@@ -19,15 +20,6 @@ export function delay(draft: Draft, delayed: Delayed, { limits }: Pick<Context, 
     draft.delayed[at - 1] = { ...before, count: before.count + delayed.count };
   } else {
     draft.delayed.splice(at, 0, delayed);
-  }
-  let beyond = total(draft.delayed) - Math.floor(limits.inFlightPerShard / SHARE);
-  while (beyond > 0) {
-    const [soonest, ...others] = draft.delayed as [Delayed, ...Delayed[]];
-    const count = Math.min(beyond, soonest.count);
-    const rest = { ...soonest, first: soonest.first + count, count: soonest.count - count };
-    draft.delayed = rest.count > 0 ? [rest, ...others] : others;
-    bringBack(draft, { ...soonest, count });
-    beyond -= count;
   }
 }
 

@@ -130,13 +130,25 @@ function sendAway(draft: Draft, leaving: Omit<Outgoing, 'number'>): void {
 export function endRejected(draft: Draft, flight: Flight, requeue: Requeue | undefined, context: Context): void {
   const { first, count } = flight;
   const failures = flight.failures + 1;
-  if (requeue === 'never' && context.deadLetters && !isUnsure(draft, flight)) {
+  if (requeue === 'never' && context.deadLetters) {
     sendAway(draft, { first, count, failures, isRefused: true });
   } else if (isLater(requeue, context) && !isExhausted({ failures }, context) && !isUnsure(draft, flight)) {
     delay(draft, { ...pastOf(flight), first, count, failures, redelivered: true, until: requeue }, context);
   } else {
     endDelivery(draft, flight, 'counted');
   }
+}
+
+/**
+ * Does the same for messages that are ready again since their deliveries were over before they were rejected. They were
+ * counted then, as far as they count.
+ */
+export function rejectReturned(draft: Draft, returned: Returned, requeue: Requeue | undefined, context: Context): void {
+  const { first, count, failures } = returned;
+  if (requeue === 'never' && context.deadLetters) sendAway(draft, { first, count, failures, isRefused: true });
+  else if (isLater(requeue, context) && !isExhausted(returned, context))
+    delay(draft, { ...pastOf(returned), first, count, until: requeue }, context);
+  else putBack(draft, returned);
 }
 
 function isLater(requeue: Requeue | undefined, { now }: Context): requeue is number {

@@ -1,6 +1,4 @@
-import type { Limits } from '../../../lib/model/limits.ts';
 import type { Entry } from '../../../lib/shard/codec/entry.ts';
-import { total } from '../../../lib/shard/state/draft.ts';
 import { endOf } from '../../../lib/shard/state/ranges.ts';
 import type { Standing } from '../../property/shard-ledger.ts';
 import type { Settling } from './settlements.ts';
@@ -11,20 +9,18 @@ type Rejecting = Omit<Settling, 'wasPosted'> & {
   /** By the clock that is furthest ahead. */
   readonly now: number;
   readonly hasDeadLetters: boolean;
-  readonly limits: Limits;
 };
 
 type Reject = Extract<Entry, { readonly kind: 'acknowledge' | 'reject' }>;
 
 /**
- * What is rejected for a while comes back no sooner, unless more are delayed than may be; what is rejected for good is
- * dead-lettered. Where a master died, the delivery may have been over before that.
+ * What is rejected for a while comes back no sooner; what is rejected for good is dead-lettered. Where a master died, the delivery may have been over before that.
  */
 export function checkRejected(rejecting: Rejecting): void {
   const { shard, before, after, absorbed, now, isTakeover, hasDeadLetters } = rejecting;
   for (const [sequence, { until }] of before) {
     const left = after.get(sequence);
-    if (until <= now || mayCrowd(rejecting) || !left) continue;
+    if (until <= now || !left) continue;
     must(left.until === until, 'what is rejected for a while waits', shard, sequence, left);
   }
   if (isTakeover) return;
@@ -38,7 +34,7 @@ export function checkRejected(rejecting: Rejecting): void {
 function checkDelayed(rejecting: Rejecting, entry: Reject, until: number): void {
   const { shard, now, hasDeadLetters } = rejecting;
   // By a clock that is ahead, it is over.
-  if (until <= now || mayCrowd(rejecting)) return;
+  if (until <= now) return;
   for (const [sequence, left] of namedIn(rejecting, entry)) {
     // It may have been the last delivery.
     const isLeaving = hasDeadLetters && (left?.outgoing ?? 0) > 0;
@@ -61,18 +57,6 @@ function namedIn({ was, after }: Rejecting, { deliveries, incarnation }: Reject)
       .filter((s) => deliveries.some((d) => d.attempt === flight.attempt && s >= d.first && s < endOf(d)))
       .map((sequence): [number, Standing | undefined] => [sequence, after.get(sequence)]),
   );
-}
-
-/** Whether more may have been delayed than may be: then the soonest come back. */
-function mayCrowd({ was, absorbed, limits }: Rejecting): boolean {
-  const more = absorbed.reduce((sum, entry) => sum + delaysIn(entry, limits), 0);
-  return more > 0 && total(was.delayed) + more > Math.floor(limits.inFlightPerShard / 2);
-}
-
-/** How many messages it may delay. */
-function delaysIn(entry: Entry, { prefetchMax }: Limits): number {
-  if (!('requeue' in entry) || typeof entry.requeue !== 'number') return 0;
-  return 'deliveries' in entry ? total(entry.deliveries) : prefetchMax;
 }
 
 function isSettling({ kind }: Entry): boolean {

@@ -186,11 +186,10 @@ export class ShardCheck {
     checkAcknowledged({ ...settling, wasPosted: posted });
     checkFailures(settling);
     checkTransactions(settling);
-    const { limits, skewMs } = this.#witness;
-    const now = this.#witness.now() + skewMs;
+    const now = this.#witness.now() + this.#witness.skewMs;
     checkGivenBack({ ...settling, isTakeover, now });
     const hasDeadLetter = !isTopic(this.name) && hasDeadLetters(this.name);
-    checkRejected({ ...settling, isTakeover, now, limits, hasDeadLetters: hasDeadLetter });
+    checkRejected({ ...settling, isTakeover, now, hasDeadLetters: hasDeadLetter });
     this.#checkBodies(state, standings);
     this.#noteDeliveries(state, standings, isTakeover);
     this.doubted.clear();

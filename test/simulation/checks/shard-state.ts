@@ -29,8 +29,6 @@ export function checkBounds(shard: string, state: State, octets: number, limits:
   must(connected <= limits.consumersPerShard, 'a shard has so many consumers and no more', shard, connected);
   const flying = total(flights) + total(state.delayed);
   must(flying <= limits.inFlightPerShard, 'a shard holds so many in flight and no more', shard, flying);
-  const delayed = total(state.delayed);
-  must(delayed <= Math.floor(limits.inFlightPerShard / 2), 'so many are delayed and no more', shard, delayed);
   must(outgoing.length <= outgoingMax(limits), 'so much waits for another shard and no more', shard, outgoing);
   must(state.awaited.length <= ASLEEP_MAX, 'few sleep for a shard', shard, state.awaited);
   must(octets <= STATE_BYTES_MAX, 'the state is bounded', shard, octets);

@@ -42,7 +42,7 @@ export const ofQueues: readonly Mutation[] = [
   mutation(
     'a purge takes what is in flight',
     'shard/absorb/absorb.ts',
-    'draft.counts.purged += dropReady(draft, context) + total(draft.apart);',
-    '{ draft.counts.purged += dropReady(draft, context) + total(draft.flights); draft.flights = []; }',
+    'draft.counts.purged += dropReady(draft, context) + total(draft.delayed) + total(draft.apart);',
+    '{ draft.counts.purged += dropReady(draft, context) + total(draft.delayed) + total(draft.flights); draft.flights = []; }',
   ),
 ];

@@ -11,8 +11,8 @@ export const ofRejections: readonly Mutation[] = [
   mutation(
     'what is rejected for good is ready again',
     'shard/state/flights.ts',
-    "if (requeue === 'never' && context.deadLetters && !isUnsure(draft, flight)) {",
-    "if (requeue === 'never' && !context.deadLetters && !isUnsure(draft, flight)) {",
+    "if (requeue === 'never' && context.deadLetters) {",
+    "if (requeue === 'never' && !context.deadLetters) {",
   ),
   mutation(
     'delays never pass',
@@ -41,7 +41,6 @@ export const ofRejections: readonly Mutation[] = [
     '[...flights.map(({ deadline }) => deadline), ...delayed.map(({ until }) => until)]',
     '[...flights.map(({ deadline }) => deadline), ...delayed.slice(delayed.length).map(({ until }) => until)]',
   ),
-  mutation('any number is delayed', 'shard/state/delayed.ts', 'while (beyond > 0) {', 'while (beyond > 1000) {'),
   mutation(
     'what is delayed takes no room',
     'shard/plan/window.ts',
@@ -59,11 +58,5 @@ export const ofRejections: readonly Mutation[] = [
     'shard/absorb/absorb.ts',
     'const late = again + passDeadlines',
     'const late = 0 * again + passDeadlines',
-  ),
-  mutation(
-    'what comes back before its time is not suspected after a takeover',
-    'shard/state/delayed.ts',
-    'const suspect = draft.isAbsorbedAgain && !transient;',
-    'const suspect = draft.isAbsorbedAgain && transient;',
   ),
 ];

@@ -48,15 +48,33 @@ describe('a message that is rejected for a while', () => {
     expect(last.state).toMatchObject({ delayed: [], outgoing: [{ first: 1, failures: 1 }] });
   });
 
-  it('comes back before its time where more wait than half of what may be in flight: the soonest do', () => {
-    const shard = flying(4, { inFlightPerShard: 4 });
-    const times = [3, 1, 2, 4];
-    const entries = times.map((seconds, i) => reject(shard, i + 1, 1, 1, NOW + 1000 * seconds));
-    const { turn } = shard.take(entries);
-    expect(OneShard.given(turn).map(({ sequence }) => sequence)).toEqual([2, 3]);
-    expect(shard.state.delayed.map(({ first }) => first)).toEqual([1, 4]);
-    shard.take([reject(shard, 2, 2, 2, NOW + 5000)]);
-    expect(shard.state.delayed).toMatchObject([{ first: 2, count: 2 }]);
+  it('counts among what may be in flight: nothing more is given out before its time', () => {
+    const shard = flying(2, { inFlightPerShard: 2 });
+    const times = [2000, 1000].map((ms, i) => reject(shard, i + 1, 1, 1, NOW + ms));
+    expect(OneShard.given(shard.take([...times, shard.send([0])]).turn)).toEqual([]);
+    expect(shard.state.delayed.map(({ first }) => first)).toEqual([2, 1]);
+    const { turn } = shard.take([], { now: NOW + 1000 });
+    expect(OneShard.given(turn).map(({ sequence }) => sequence)).toEqual([2]);
+  });
+
+  it('waits though its delivery was over before, and is counted once', () => {
+    const shard = new OneShard();
+    const join = shard.join('client-individual', 2);
+    shard.take([shard.send([0, 0]), join]);
+    shard.take([shard.entry({ kind: 'leave', consumer: join.id, reason: 'lost' })]);
+    shard.take([reject(shard, 1, 1, 1, SOON), reject(shard, 2, 1, 1, 'never')], {}, 'sent', 'refused');
+    expect(shard.state).toMatchObject({ returned: [], delayed: [{ first: 1, failures: 1 }] });
+    expect(shard.state.outgoing).toMatchObject([{ first: 2, failures: 0, isRefused: true }]);
+  });
+
+  it('may wait behind others, but whoever comes first has somebody who sleeps for it', () => {
+    const shard = flying(6);
+    const at = [50, 40, 30, 20, 2, 10].map((seconds, i) => {
+      const until = NOW + seconds * 1000;
+      return shard.take([reject(shard, i + 1, 1, 1, until)]).settled.awaitedAt;
+    });
+    expect(at.map((time) => time && (time - NOW) / 1000)).toEqual([50, 40, 30, 20, 2, undefined]);
+    expect(shard.state.awaited.map((time) => (time - NOW) / 1000)).toEqual([2, 20, 30, 40]);
   });
 
   it('goes with a purge, and its body with it', () => {
@@ -80,17 +98,6 @@ describe('a message that is rejected for a while', () => {
     const named = { kind: 'reject-up-to', incarnation: 'abcdef', sequence: 2, deliveryAttempt: 1 } as const;
     shard.take([shard.entry({ ...named, requeue: SOON })]);
     expect(shard.state).toMatchObject({ flights: [{ first: 3, count: 1 }], delayed: [{ first: 1, count: 2 }] });
-  });
-
-  it('is not delayed for what an answer by message id may not have meant', () => {
-    const shard = new OneShard();
-    const join = shard.join('client', 1);
-    const sent = shard.send([0]);
-    shard.take([sent, join]);
-    const key = sent.kind === 'send' ? sent.key : '';
-    const named = { kind: 'reject-message', consumer: join.id, key, index: 0, upTo: true } as const;
-    shard.take([shard.entry({ ...named, requeue: SOON })]);
-    expect(shard.state.delayed).toMatchObject([{ first: 1, until: SOON }]);
   });
 });
 
@@ -121,7 +128,23 @@ describe('a message that is rejected for good', () => {
     ]);
   });
 
-  it('is not, where the delivery is over already', () => {
+  it('is dead-lettered by a takeover, too, though its deadline passed before that', () => {
+    const shard = new OneShard();
+    shard.take([shard.send([0]), shard.entry({ kind: 'receive', max: 1, deadline: NOW + 10 })]);
+    shard.take([reject(shard, 1, 1, 1, 'never')], { takeover: true, now: NOW + 11 }, 'sent', 'refused');
+    expect(shard.state).toMatchObject({ returned: [], outgoing: [{ first: 1, failures: 1, isRefused: true }] });
+  });
+
+  it('is dead-lettered though it is not persistent, and its push was interrupted', () => {
+    const shard = new OneShard();
+    shard.take([shard.send([0], true), shard.join('client-individual', 1)]);
+    const [flight] = shard.state.flights;
+    shard.state = { ...shard.state, flights: flight ? [{ ...flight, pushing: true }] : [] };
+    shard.take([reject(shard, 1, 1, 1, 'never')], { takeover: true }, 'sent', 'refused');
+    expect(shard.state).toMatchObject({ outgoing: [{ first: 1 }], counts: { dropped: 0 } });
+  });
+
+  it('is not, where the delivery was answered already', () => {
     const shard = flying(1);
     shard.take([reject(shard, 1, 1, 1, NOW)]);
     shard.take([reject(shard, 1, 1, 1, 'never')]);
