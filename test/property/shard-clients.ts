@@ -160,9 +160,9 @@ export class Clients {
         // An id names no delivery: who has rejected this one, and names the message again, means the next.
         if (this.#rejected.has(`${one.sequence} ${one.attempt}`)) return;
         if (verb === 'reject-message') this.#rejectUpTo(one, asked);
-        const consumer = consumers.find(({ number }) => number === one.consumer)?.id ?? 'nobody';
+        const { id: consumer = 'nobody', ack } = consumers.find(({ number }) => number === one.consumer) ?? {};
         const { key = '', index = 0 } = this.#world.history.sent.get(one.sequence) ?? {};
-        const upTo = forMs % 2 === 0;
+        const upTo = ack === 'client';
         this.#world.append({
           ...{ kind: verb, consumer, key, index, upTo },
           ...(verb === 'reject-message' ? requeue : {}),

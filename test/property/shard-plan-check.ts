@@ -1,4 +1,5 @@
 import type { Entry } from '../../lib/shard/codec/entry.ts';
+import { latestTime } from '../../lib/shard/state/delayed.ts';
 import { type Context, total } from '../../lib/shard/state/draft.ts';
 import type { State } from '../../lib/shard/state/state.ts';
 import type { Turn } from '../../lib/shard/turn.ts';
@@ -19,7 +20,7 @@ export function checkPlan(
     allowSuspicion(history, state, standings, entries, turn, context);
   }
   const planned = new Set<number>();
-  const isWaiting = (sequence: number) => (standings.get(sequence)?.until ?? 0) > context.now;
+  const isWaiting = (sequence: number) => (standings.get(sequence)?.until ?? 0) > latestTime(context);
   for (const { consumer, messages } of turn.deliveries) {
     must(messages.length > 0, 'a delivery has messages');
     for (const { sequence, attempt, redelivered, key, index, message } of messages) {

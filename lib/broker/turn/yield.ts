@@ -80,12 +80,9 @@ export function giveBack(broker: Broker, { head, nonce, hasPushed }: Held): Prom
   return broker.store.commit(head.shard, unchanged(head, nonce, deadLease(broker)));
 }
 
-/**
- * One that nobody holds, to be stolen with suspicion: at once where all go by one clock, else once every clock is later
- * than the one by which it was given up. What was due then is due for the successor, too.
- */
+/** One that anybody may steal at once, with suspicion. */
 export function deadLease(broker: Broker): Lease {
-  return { nonce: freshNonce(broker), until: broker.epoch === '' ? broker.clock.now() : 0 };
+  return { nonce: freshNonce(broker), until: 0 };
 }
 
 /**
@@ -104,8 +101,7 @@ export async function abandon(broker: Broker, { head, nonce, hasPushed }: Held, 
       ? await store.commit(shard, unchanged(head, nonce, dead))
       : await letGo(broker, head, nonce);
     // Another's lease; or one of ours, by a write whose reply was lost: then nobody leads until it has run out.
-    const left = outcome.kind === 'lost' ? outcome.head?.lease : hasPushed ? dead : undefined;
-    const until = left?.until ?? 0;
+    const until = outcome.kind === 'lost' ? (outcome.head?.lease?.until ?? 0) : 0;
     againMs = Math.max(againMs, until + limits.skewMs + 1 - clock.now());
   } catch (error) {
     broker.log('lease not given up', { shard }, asBrokerError(error));

@@ -47,7 +47,10 @@ async function joinQueue(broker: Broker, subscription: Subscription): Promise<vo
     await leaveShard(broker, shard, [{ id: consumer }], 'unsubscribed');
     // Some may be gone unnoticed: the next who comes finds room.
     await probeConsumers(broker, shard, draft.consumers);
-    throw new BrokerError('LIMIT_EXCEEDED', `${shard} has ${consumersPerShard} consumers, which is the most.`);
+    throw new BrokerError(
+      'LIMIT_EXCEEDED',
+      `${shard} has had ${consumersPerShard} consumers when this one came, which is the most.`,
+    );
   }
 }
 

@@ -32,7 +32,7 @@ export function end(draft: Draft, entry: Entry, context: Context): void {
       acknowledgeUpTo(draft, entry.sequence, entry.deliveryAttempt);
       return;
     case 'reject-up-to':
-      endAll(draft, landUpTo(draft, entry.sequence, entry.deliveryAttempt), entry.requeue, context);
+      rejectUpTo(draft, entry, context);
       return;
     case 'acknowledge-message':
       endMessage(draft, entry, context);
@@ -62,6 +62,14 @@ function acknowledgeUpTo(draft: Draft, sequence: number, attempt: number): void 
   draft.counts.acknowledged += total(ended);
 }
 
+/** Where its last delivery is over already, that alone is rejected. */
+function rejectUpTo(draft: Draft, entry: Settle & { kind: `${string}-up-to` }, context: Context): void {
+  const { sequence: first, deliveryAttempt: attempt, requeue } = entry;
+  const landed = landUpTo(draft, first, attempt);
+  if (landed.length === 0) reject(draft, { first, count: 1, attempt }, requeue, context);
+  else endAll(draft, landed, requeue, context);
+}
+
 /** How many of these messages are still ready here: a push that is not committed yet is acknowledged already. */
 function countReady(draft: Draft, delivery: DeliveryRange): number {
   let count = 0;
@@ -80,7 +88,7 @@ function reject(draft: Draft, delivery: DeliveryRange, requeue: Requeue | undefi
   // What a delivery before this one left is back already.
   const isOfThis = ({ attempt }: Returned) => attempt === delivery.attempt;
   for (const range of clearSuspects(draft, delivery, isOfThis)) {
-    if (range.lost) rejectReturned(draft, range, requeue, context);
+    if (range.lost && !range.suspect) rejectReturned(draft, range, requeue, context);
     else endRejected(draft, { ...range, consumer: 0, pushing: false, deadline: 0 }, requeue, context);
   }
 }

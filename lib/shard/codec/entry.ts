@@ -149,6 +149,7 @@ const kinds = [
   'reject',
   'reject-up-to',
   'reject-message',
+  'transact',
 ] as const satisfies readonly Request['kind'][];
 
 /** In place of the time at which a message is ready again. */
@@ -161,9 +162,13 @@ export function encodeEntry(entry: Entry): Uint8Array {
   return pack([kindNumber(entry), entry.id, entry.attempt, ...fields(entry)]);
 }
 
+function isRequeued(entry: Request): boolean {
+  if (entry.kind === 'transact') return entry.settles.some(isRequeued);
+  return 'requeue' in entry && entry.requeue !== undefined;
+}
+
 function kindNumber(entry: Request): number {
-  const isRequeued = 'requeue' in entry && entry.requeue !== undefined;
-  return isRequeued ? kinds.lastIndexOf(entry.kind) : kinds.indexOf(entry.kind);
+  return isRequeued(entry) ? kinds.lastIndexOf(entry.kind) : kinds.indexOf(entry.kind);
 }
 
 function fields(entry: Request): unknown[] {
@@ -252,8 +257,12 @@ export function decodeEntry(bytes: Uint8Array): Entry {
     const [kind, id, attempt, ...rest] = value as [number, string, number, ...unknown[]];
     const name = typeof kind === 'number' ? kinds[kind] : undefined;
     if (name) return { id, attempt, ...request(name, rest) };
-    throw new BrokerError('UNAVAILABLE', `The inbox holds an entry of kind ${kind}, which is not known here.`);
+    throw unknownKind(kind);
   });
+}
+
+function unknownKind(kind: unknown): BrokerError {
+  return new BrokerError('UNAVAILABLE', `The inbox holds an entry of kind ${kind}, which is not known here.`);
 }
 
 function request(kind: Request['kind'], rest: unknown[]): Request {
@@ -311,7 +320,11 @@ function transaction(begun: number, connection: string, packed: PackedTransactio
     kind: 'transact',
     begun,
     connection,
-    settles: packed.settles.map(([kind, ...rest]) => request(kinds[kind] ?? 'purge', rest) as Settle),
+    settles: packed.settles.map(([kind, ...rest]) => {
+      const name = kinds[kind];
+      if (!name) throw unknownKind(kind);
+      return request(name, rest) as Settle;
+    }),
     own: packed.own.map(([key, runs, sizeBytes]) => ({ key, runs: unpackRuns(runs), sizeBytes })),
     onward: packed.onward.map(([target, key, offset, count]) => ({ target, key, offset, count })),
   };

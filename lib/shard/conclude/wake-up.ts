@@ -11,7 +11,7 @@ const SECOND_MS = 1000;
 const MINUTE_MS = 60_000;
 /** Sooner than this an invocation that sleeps covers a wake-up; what is later is the sweep's. */
 const NEAR_MS = MINUTE_MS;
-/** As many are known to sleep for one shard at most, each for an earlier time than those before; whoever wakes looks for the next. */
+/** As many sleep for one shard at most, each for an earlier time than those before; whoever wakes looks for the next. */
 const ASLEEP_MAX = 4;
 /** After this, what a push gave back is tried again; what could go to others meanwhile does not wait for it. */
 export const RETRY_MS = 1000;
@@ -63,16 +63,16 @@ export function nextAwaited(draft: Draft, context: Context): number | undefined 
   const asleep = asleepAt(draft, now);
   // By a clock that is ahead, one whose time has nearly come may be awake already.
   const isCovered = asleep.some((until) => until === at || (until < at && until > now + limits.skewMs));
-  // Who comes before all others sleeps, whatever their number: they may sleep for long.
-  const isFirst = asleep.every((until) => until > at);
-  return isCovered || (asleep.length >= ASLEEP_MAX && !isFirst) ? undefined : at;
+  // Beyond that, who would wait for twice as long: of a minute that leaves six.
+  const isLate = asleep.every((until) => (until - now) / 2 >= at - now);
+  return isCovered || (asleep.length >= ASLEEP_MAX && !isLate) ? undefined : at;
 }
 
 /** `nextAwaited`, from now on with somebody who sleeps for it. */
 export function claimAwaited(draft: Draft, context: Context): number | undefined {
   const at = nextAwaited(draft, context);
   const asleep = asleepAt(draft, context.now);
-  draft.awaited = at === undefined ? asleep : [...asleep, at].sort((a, b) => a - b).slice(0, ASLEEP_MAX);
+  draft.awaited = at === undefined ? asleep : [...asleep, at].sort((a, b) => a - b);
   return at;
 }
 

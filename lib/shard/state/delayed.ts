@@ -24,12 +24,21 @@ export function delay(draft: Draft, delayed: Delayed, { limits }: Pick<Context, 
 }
 
 /** Makes messages ready again whose time has come. @returns how many */
-export function passDelays(draft: Draft, { now }: Pick<Context, 'now'>): number {
-  const due = draft.delayed.filter(({ until }) => until <= now);
+export function passDelays(draft: Draft, context: Context): number {
+  const time = latestTime(context);
+  const due = draft.delayed.filter(({ until }) => until <= time);
   if (due.length === 0) return 0;
-  draft.delayed = draft.delayed.filter(({ until }) => until > now);
+  draft.delayed = draft.delayed.filter(({ until }) => until > time);
   for (const delayed of due) bringBack(draft, delayed);
   return total(due);
+}
+
+/**
+ * By which delays are over. A dead master's clock may have been ahead: what was due for it is ready, so that it is
+ * suspected, and an acknowledgement of what it pushed holds.
+ */
+export function latestTime({ now, takeover, limits }: Context): number {
+  return takeover ? now + limits.skewMs : now;
 }
 
 /** A dead master may have pushed them again as the next attempt. */

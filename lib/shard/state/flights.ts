@@ -1,6 +1,6 @@
 import type { AckMode } from '../../model/message.ts';
 import type { DeliveryRange, Requeue } from '../codec/entry.ts';
-import { delay } from './delayed.ts';
+import { delay, latestTime } from './delayed.ts';
 import { type Context, type Draft, total } from './draft.ts';
 import { pastOf } from './past.ts';
 import { endOf } from './ranges.ts';
@@ -151,8 +151,8 @@ export function rejectReturned(draft: Draft, returned: Returned, requeue: Requeu
   else putBack(draft, returned);
 }
 
-function isLater(requeue: Requeue | undefined, { now }: Context): requeue is number {
-  return typeof requeue === 'number' && requeue > now;
+function isLater(requeue: Requeue | undefined, context: Context): requeue is number {
+  return typeof requeue === 'number' && requeue > latestTime(context);
 }
 
 /**

@@ -186,10 +186,16 @@ export class ShardCheck {
     checkAcknowledged({ ...settling, wasPosted: posted });
     checkFailures(settling);
     checkTransactions(settling);
-    const now = this.#witness.now() + this.#witness.skewMs;
+    const { limits, skewMs } = this.#witness;
+    const now = this.#witness.now() + skewMs;
     checkGivenBack({ ...settling, isTakeover, now });
     const hasDeadLetter = !isTopic(this.name) && hasDeadLetters(this.name);
-    checkRejected({ ...settling, isTakeover, now, hasDeadLetters: hasDeadLetter });
+    checkRejected({
+      ...settling,
+      isTakeover,
+      now: isTakeover ? now + limits.skewMs : now,
+      hasDeadLetters: hasDeadLetter,
+    });
     this.#checkBodies(state, standings);
     this.#noteDeliveries(state, standings, isTakeover);
     this.doubted.clear();

@@ -5,7 +5,8 @@ import type { State } from '../../../lib/shard/state/state.ts';
 import { must } from './violation.ts';
 
 const STATE_BYTES_MAX = 8192;
-const ASLEEP_MAX = 4;
+/** Four, and those who would wait for twice as long behind them. */
+const ASLEEP_MAX = 10;
 const OUTGOING_BYTES = 14;
 
 /** Every message that was sent is ready, in flight, or done in a way that is counted. */

@@ -5,8 +5,8 @@ export const ofRejections: readonly Mutation[] = [
   mutation(
     'what is rejected for a while is ready at once',
     'shard/state/flights.ts',
-    "return typeof requeue === 'number' && requeue > now;",
-    "return typeof requeue === 'number' && requeue < 0 * now;",
+    "return typeof requeue === 'number' && requeue > latestTime(context);",
+    "return typeof requeue === 'number' && requeue < 0 * latestTime(context);",
   ),
   mutation(
     'what is rejected for good is ready again',
@@ -17,21 +17,21 @@ export const ofRejections: readonly Mutation[] = [
   mutation(
     'delays never pass',
     'shard/state/delayed.ts',
-    'const due = draft.delayed.filter(({ until }) => until <= now);',
-    'const due = draft.delayed.filter(({ until }) => until <= 0 * now);',
+    'const due = draft.delayed.filter(({ until }) => until <= time);',
+    'const due = draft.delayed.filter(({ until }) => until <= 0 * time);',
   ),
   {
     name: 'delays pass too soon',
     patches: [
       {
         file: 'lib/shard/state/delayed.ts',
-        search: 'const due = draft.delayed.filter(({ until }) => until <= now);',
-        replace: 'const due = draft.delayed.filter(({ until }) => until <= now + 1000);',
+        search: 'const due = draft.delayed.filter(({ until }) => until <= time);',
+        replace: 'const due = draft.delayed.filter(({ until }) => until <= time + 1000);',
       },
       {
         file: 'lib/shard/state/delayed.ts',
-        search: 'draft.delayed = draft.delayed.filter(({ until }) => until > now);',
-        replace: 'draft.delayed = draft.delayed.filter(({ until }) => until > now + 1000);',
+        search: 'draft.delayed = draft.delayed.filter(({ until }) => until > time);',
+        replace: 'draft.delayed = draft.delayed.filter(({ until }) => until > time + 1000);',
       },
     ],
   },

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { BrokerError } from '../../../lib/model/errors.ts';
 import type { OutgoingMessage } from '../../../lib/model/message.ts';
 import { decodeBatch, encodeBatch } from '../../../lib/shard/codec/batch.ts';
-import { decodeEntry, type Entry, encodeEntry, type Request } from '../../../lib/shard/codec/entry.ts';
+import { decodeEntry, type Entry, encodeEntry, type Request, type Settle } from '../../../lib/shard/codec/entry.ts';
 import { pack, unpack } from '../../../lib/shard/codec/packing.ts';
 import { decodeState, encodeState } from '../../../lib/shard/codec/state-codec.ts';
 import { decodePage, encodePage, type Reference } from '../../../lib/shard/state/reference.ts';
@@ -13,6 +13,12 @@ const ranges = [
   { first: 1, count: 2, attempt: 1 },
   { first: 2 ** 40, count: 1, attempt: 7 },
 ];
+
+function transaction(settles: readonly Settle[]): Request {
+  const own = [{ key: 'k', runs: [{ count: 1, transient: false, expires: 0 }], sizeBytes: 9 }];
+  const onward = [{ target: '/queue/ö', key: 'k', offset: 1, count: 2 }];
+  return { kind: 'transact', begun: 1_700_000_000_123, connection: 'c', settles, own, onward };
+}
 
 /** One of each kind, and of each of its choices. */
 const requests: readonly Request[] = [
@@ -48,6 +54,8 @@ const requests: readonly Request[] = [
   { kind: 'receive', max: 10, deadline: 1_700_000_000_123 },
   { kind: 'purge' },
   { kind: 'kept-alive', upTo: 100, born: 1_700_000_000, seen: 1_700_000_060 },
+  transaction([{ kind: 'acknowledge', incarnation: 'abcdef', deliveries: ranges }]),
+  transaction([{ kind: 'reject', incarnation: 'abcdef', deliveries: ranges, requeue: 'never' }]),
 ];
 const entries = requests.map((request, i): Entry => ({ id: `entry-${i}`, attempt: i + 1, ...request }) as Entry);
 
@@ -148,6 +156,12 @@ const copy = (bytes: Uint8Array) => Uint8Array.from(bytes);
 describe('what is written is read again', () => {
   it.each(entries)('an entry of kind $kind', (entry) => {
     expect(decodeEntry(copy(encodeEntry(entry)))).toEqual(entry);
+  });
+
+  it('an entry by a number that older code does not know, where it rejects for a while or for good', () => {
+    const numberOf = (entry: Entry) => unpack('entry', encodeEntry(entry), ([kind]) => kind as number);
+    const isRequeued = (entry: Entry) => encodeEntry(entry).length > 0 && JSON.stringify(entry).includes('requeue');
+    for (const entry of entries) expect([entry.kind, numberOf(entry) > 14]).toEqual([entry.kind, isRequeued(entry)]);
   });
 
   it('a state, every field of it', () => {

@@ -74,7 +74,7 @@ describe('a message that is rejected for a while', () => {
       return shard.take([reject(shard, i + 1, 1, 1, until)]).settled.awaitedAt;
     });
     expect(at.map((time) => time && (time - NOW) / 1000)).toEqual([50, 40, 30, 20, 2, undefined]);
-    expect(shard.state.awaited.map((time) => (time - NOW) / 1000)).toEqual([2, 20, 30, 40]);
+    expect(shard.state.awaited.map((time) => (time - NOW) / 1000)).toEqual([2, 20, 30, 40, 50]);
   });
 
   it('goes with a purge, and its body with it', () => {
@@ -83,6 +83,17 @@ describe('a message that is rejected for a while', () => {
     shard.take([shard.entry({ kind: 'purge' })]);
     expect(shard.state).toMatchObject({ delayed: [], held: [], counts: { purged: 1 } });
     expect(shard.discarded).toHaveLength(1);
+  });
+
+  it('may have been given out again by a dead master whose clock was ahead, and is flagged then', () => {
+    const shard = flying(1);
+    shard.take([reject(shard, 1, 1, 1, SOON)]);
+    const before = { now: SOON - shard.limits.skewMs, takeover: true };
+    shard.decide([], shard.context({ now: SOON }));
+    const acknowledged = shard.decide([shard.acknowledge(1, 1, 2)], shard.context(before)).draft;
+    expect(acknowledged).toMatchObject({ delayed: [], returned: [], counts: { acknowledged: 1 } });
+    shard.take([reject(shard, 1, 1, 2, SOON + 5000)], before);
+    expect(shard.state).toMatchObject({ delayed: [{ attempt: 2, failures: 2 }] });
   });
 
   it('may have been given out again by a dead master, once its time has passed', () => {
@@ -142,6 +153,16 @@ describe('a message that is rejected for good', () => {
     shard.state = { ...shard.state, flights: flight ? [{ ...flight, pushing: true }] : [] };
     shard.take([reject(shard, 1, 1, 1, 'never')], { takeover: true }, 'sent', 'refused');
     expect(shard.state).toMatchObject({ outgoing: [{ first: 1 }], counts: { dropped: 0 } });
+  });
+
+  it('is of the last delivery of a cumulative consumer, where all of them are over', () => {
+    const shard = new OneShard();
+    const join = shard.join('client', 2);
+    shard.take([shard.send([0, 0]), join]);
+    shard.take([shard.entry({ kind: 'leave', consumer: join.id, reason: 'lost' })]);
+    const named = { kind: 'reject-up-to', incarnation: 'abcdef', sequence: 2, deliveryAttempt: 1 } as const;
+    shard.take([shard.entry({ ...named, requeue: 'never' })], {}, 'sent', 'refused');
+    expect(shard.state).toMatchObject({ returned: [{ first: 1 }], outgoing: [{ first: 2, count: 1 }] });
   });
 
   it('is not, where the delivery was answered already', () => {

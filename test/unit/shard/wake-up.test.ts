@@ -86,10 +86,10 @@ describe('what a connected consumer waits for', () => {
     expect(settled.awaitedAt).toBe(NOW + 30_000);
   });
 
-  it('is asked for though four sleep already, if it comes before them all', () => {
-    const { awaited, shard } = pulls(50, 40, 30, 20, 10, 45);
-    expect(awaited).toEqual([50, 40, 30, 20, 10, undefined]);
-    expect(shard.state.awaited).toEqual([10, 20, 30, 40].map((seconds) => NOW + seconds * 1000));
+  it('is asked for though four sleep already, if it would wait for twice as long', () => {
+    const { awaited, shard } = pulls(50, 40, 30, 20, 11, 10, 6, 45);
+    expect(awaited).toEqual([50, 40, 30, 20, undefined, 10, undefined, undefined]);
+    expect(shard.state.awaited).toEqual([10, 20, 30, 40, 50].map((seconds) => NOW + seconds * 1000));
   });
 
   it('is asked for again when the earliest time is over, and not for one that somebody sleeps for still', () => {
