@@ -47,6 +47,7 @@ export function simulatedPush(world: World, host: Host): Push {
         return;
       }
       network.carry(connection, ms, () => {
+        witness.arriving(host, octets);
         if (fate === 'swallowed') network.close(connection);
         const outcome = fate === 'swallowed' ? 'sent' : network.deliver(connection, octets);
         if (fate === 'unheard') schedule.after(timeoutMs - ms, () => answer('unknown'));

@@ -14,6 +14,8 @@ export type Sent = {
   issuedAt: number;
   receiptedAt: number;
   readonly messageIds: Set<string>;
+  /** Somebody got it as a dead letter. */
+  isDeadLettered: boolean;
   /** Somebody acknowledged it, or took it with automatic acknowledgement. */
   isEnded: boolean;
   /** Its queue was purged or deleted when it may have been in it. */
@@ -46,6 +48,7 @@ export class SentLog {
         issuedAt: 0,
         receiptedAt: Number.POSITIVE_INFINITY,
         messageIds: new Set(),
+        isDeadLettered: false,
         isEnded: false,
         isPurged: false,
       });
@@ -75,7 +78,8 @@ export class SentLog {
     must(sent !== undefined && sent.copies > 0, 'what nobody sent is never delivered', body);
     const isDeadLetter = queue === `DLQ.${sent.queue}`;
     must(isDeadLetter || queue === sent.queue, 'a message stays in its queue', body, queue);
-    if (!isDeadLetter) sent.messageIds.add(messageId);
+    if (isDeadLetter) sent.isDeadLettered = true;
+    else sent.messageIds.add(messageId);
     must(sent.messageIds.size <= sent.copies, 'a message is sent once for each time that it was sent', body, messageId);
     return sent;
   }
@@ -93,9 +97,10 @@ export class SentLog {
     this.#acknowledged.add(`${queue} ${messageId}`);
   }
 
-  /** Whether somebody had it. */
+  /** Whether somebody had it, in its queue or, after deliveries that reached nobody, as a dead letter. */
   hasArrived(id: string): boolean {
-    return (this.#sent.get(id)?.messageIds.size ?? 0) > 0;
+    const sent = this.#sent.get(id);
+    return sent !== undefined && (sent.messageIds.size > 0 || sent.isDeadLettered);
   }
 
   isTransient(id: string): boolean {

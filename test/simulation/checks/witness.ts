@@ -183,10 +183,21 @@ export class Witness {
       shard.posting(messageId, ack);
       const expires = expiryOf(headers);
       const isGood = isTopic(destination) || expires === 0 || at < expires || actor.isAstray;
-      if (actor.isAstray || shard.isRobbed(actor)) this.history.strays.add(messageId);
+      this.#noteStray(actor, shard, messageId);
       if (actor.isAstray) this.audience.strays.add(messageId);
       must(isGood, 'nothing is posted that has expired', destination, messageId, at - expires);
     }
+  }
+
+  /** It was posted a while ago: somebody may have taken the lease since then. */
+  arriving(actor: Actor, octets: Uint8Array): void {
+    for (const { headers } of this.#messagesIn(octets)) {
+      this.#noteStray(actor, this.shard(headers.destination ?? ''), headers['message-id'] ?? '');
+    }
+  }
+
+  #noteStray(actor: Actor, shard: ShardCheck, messageId: string): void {
+    if (actor.isAstray || shard.isRobbed(actor)) this.history.strays.add(messageId);
   }
 
   posted(connection: string, octets: Uint8Array, outcome: PostOutcome): void {
