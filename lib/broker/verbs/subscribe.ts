@@ -49,7 +49,7 @@ async function joinQueue(broker: Broker, subscription: Subscription): Promise<vo
     await probeConsumers(broker, shard, draft.consumers);
     throw new BrokerError(
       'LIMIT_EXCEEDED',
-      `${shard} has had ${consumersPerShard} consumers when this one came, which is the most.`,
+      `${shard} had ${consumersPerShard} consumers when this one came, which is the most.`,
     );
   }
 }

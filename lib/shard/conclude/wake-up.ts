@@ -22,9 +22,9 @@ export function minuteOf(timeMs: number): number {
 }
 
 /**
- * When the shard wants a turn although nobody rings: at the next deadline or end of a delay, expiry at its front, question whether a
- * consumer is still there, or keep-alive of bodies; soon, if pushes gave back what could go to others. In milliseconds
- * since the epoch; undefined if never.
+ * When the shard wants a turn although nobody rings: at the next deadline or end of a delay, expiry at its front,
+ * question whether a consumer is still there, or keep-alive of bodies; soon, if pushes gave back what could go to
+ * others. In milliseconds since the epoch; undefined if never.
  */
 export function nextWakeUp(draft: Draft, context: Context): number | undefined {
   const { now, date } = context;
@@ -63,7 +63,7 @@ export function nextAwaited(draft: Draft, context: Context): number | undefined 
   const asleep = asleepAt(draft, now);
   // By a clock that is ahead, one whose time has nearly come may be awake already.
   const isCovered = asleep.some((until) => until === at || (until < at && until > now + limits.skewMs));
-  // Beyond that, who would wait for twice as long: of a minute that leaves six.
+  // Beyond that, only one who would wait for twice as long without: within a minute, six more at most.
   const isLate = asleep.every((until) => (until - now) / 2 >= at - now);
   return isCovered || (asleep.length >= ASLEEP_MAX && !isLate) ? undefined : at;
 }

@@ -10,8 +10,9 @@ const REFERENCE_BYTES = 30;
 type Leaving = Pick<State, 'outgoing' | 'held'>;
 
 /**
- * How many more messages may be in flight, those that are delayed included. What waits for another shard has room of its own, so that one which refuses
- * it does not stop this one; only where that is used up too is nothing more given out that might have to wait.
+ * How many more messages may be in flight, those that are delayed included. What waits for another shard has room of
+ * its own, so that one which refuses it does not stop this one; only where that is used up too is nothing more given
+ * out that might have to wait.
  */
 export function windowOf(draft: Leaving & Pick<State, 'flights' | 'delayed'>, limits: Limits): number {
   if (isFullOfOutgoing(draft, limits)) return 0;
